@@ -1,0 +1,169 @@
+//! Why a job did not end as asked: a closed list of codes for programs, and a sentence for people.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
+        /// Why a job was refused, undone, or needs a person. The code is part of the API and never changes meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Reason {
+            $($(#[$doc])* #[serde(rename = $code)] $name,)*
+        }
+
+        impl Reason {
+            /// Every reason, for documents and tests.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The stable code.
+            pub fn code(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The plan removes packages that nobody asked to remove.
+    GuardRemoval = "guard_removal",
+    /// The plan touches the protected set.
+    GuardProtected = "guard_protected",
+    /// The plan lowers a version that was not asked for.
+    GuardDowngrade = "guard_downgrade",
+    /// A package would come from an origin that is not allowed.
+    GuardOrigin = "guard_origin",
+    /// A package's data would not go back with it.
+    GuardOneWay = "guard_one_way",
+    /// The plan changes a package that is on hold.
+    GuardHeld = "guard_held",
+    /// The plan touches kernel, firmware or boot files.
+    GuardBoot = "guard_boot",
+    /// The disk cannot hold the update together with what undo needs.
+    NoSpace = "no_space",
+    /// The device's clock cannot be right.
+    Clock = "clock",
+    /// The device is locked down.
+    Lockdown = "lockdown",
+    /// Outside the maintenance windows.
+    Window = "window",
+    /// This device went back from that version before.
+    Denied = "denied",
+    /// Another package manager held the lock for too long.
+    LockTimeout = "lock_timeout",
+    /// No source offers a package of that name.
+    UnknownPackage = "unknown_package",
+    /// The package exists, the version asked for does not.
+    VersionUnavailable = "version_unavailable",
+    /// Dependencies cannot be met.
+    UnmetDependency = "unmet_dependency",
+    /// dpkg's database holds half-installed packages that Belay did not cause.
+    DeviceBroken = "device_broken",
+    /// The package sources did not answer or are not trusted.
+    SourcesUnavailable = "sources_unavailable",
+    /// apt failed for a reason of its own, given in the message.
+    AptFailed = "apt_failed",
+    /// A file does not have the digest it must have.
+    DigestMismatch = "digest_mismatch",
+    /// What undo needs cannot be had.
+    UndoUnavailable = "undo_unavailable",
+    /// The vault or a restore point was damaged.
+    VaultDamaged = "vault_damaged",
+    /// Packages changed between plan and apply, twice in a row.
+    PlanChanged = "plan_changed",
+    /// Somebody asked for a rollback before anything was changed.
+    Cancelled = "cancelled",
+    /// Only the plan was asked for.
+    DryRun = "dry_run",
+    /// Somebody asked to go back.
+    Requested = "requested",
+    /// There is no generation to go back to.
+    NothingToUndo = "nothing_to_undo",
+    /// The generation asked for is not on the way back from this one.
+    UnknownGeneration = "unknown_generation",
+    /// Packages were changed by others since the update was committed.
+    Drift = "drift",
+    /// The job was started over too often.
+    GaveUp = "gave_up",
+    /// Another job runs.
+    Busy = "busy",
+    /// The idempotency key was used before, for something else.
+    KeyReused = "key_reused",
+    /// The idempotency key is too long to be remembered.
+    BadKey = "bad_key",
+    /// The agent is about to end.
+    Stopping = "stopping",
+    /// Writing or reading Belay's own state failed.
+    State = "state",
+    /// Applying failed.
+    ApplyFailed = "apply_failed",
+    /// What was installed is not what was planned.
+    ResultDiffers = "result_differs",
+    /// The health gate said no.
+    Unhealthy = "unhealthy",
+    /// Power or the program went away while the device was being changed.
+    Interrupted = "interrupted",
+    /// Undo did not reach the old state.
+    UndoFailed = "undo_failed",
+    /// Changes made by others stand in the way of undo.
+    ForeignChange = "foreign_change",
+}
+
+impl Reason {
+    /// Whether a rollback that failed for this reason was refused before it changed anything.
+    pub fn leaves_device_untouched(self) -> bool {
+        matches!(
+            self,
+            Self::NothingToUndo
+                | Self::UnknownGeneration
+                | Self::Drift
+                | Self::VaultDamaged
+                | Self::LockTimeout
+                | Self::NoSpace
+        )
+    }
+
+    /// Whether a person may override this refusal by naming it in `approve`.
+    pub fn can_be_approved(self) -> bool {
+        matches!(
+            self,
+            Self::GuardRemoval
+                | Self::GuardProtected
+                | Self::GuardDowngrade
+                | Self::GuardOrigin
+                | Self::GuardOneWay
+                | Self::GuardHeld
+                | Self::Window
+                | Self::Denied
+                | Self::Drift
+        )
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+/// A reason with the sentence that tells a person what happened and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{reason}: {message}")]
+pub struct Failure {
+    /// The code.
+    pub reason: Reason,
+    /// The sentence.
+    pub message: String,
+}
+
+impl Failure {
+    /// Puts a reason and its sentence together.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests;
