@@ -1,0 +1,8 @@
+//! belay-agent: updates one Debian device from package lists, and can undo every update offline.
+//!
+//! The `machine` decides, the `host` acts, the `daemon` carries messages between them.
+
+pub mod clock;
+pub mod durable;
+pub mod failpoint;
+pub mod machine;
