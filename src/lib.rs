@@ -3,6 +3,7 @@
 //! The `machine` decides, the `host` acts, the `daemon` carries messages between them.
 
 pub mod clock;
+pub mod config;
 pub mod durable;
 pub mod failpoint;
 pub mod machine;

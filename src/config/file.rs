@@ -1,0 +1,167 @@
+//! First stage: settings as they are written. Numbers and texts here may still be wrong; [`super::valid`] judges them.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::machine::rules::defaults;
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $table:ident { $($field:ident: $type:ty = $default:expr,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+            #[serde(deny_unknown_fields, default)]
+            pub(super) struct $table {
+                $(pub(super) $field: $type,)*
+            }
+
+            impl Default for $table {
+                fn default() -> Self {
+                    Self { $($field: $default,)* }
+                }
+            }
+        )*
+    };
+}
+
+tables! {
+    /// The whole file. An empty path or text stands for none.
+    File {
+        state_dir: PathBuf = "/var/lib/belay".into(),
+        root: Root = Root::default(),
+        control: Control = Control::default(),
+        host: Host = Host::default(),
+        packages: Packages = Packages::default(),
+        guard: Guard = Guard::default(),
+        policy: Policy = Policy::default(),
+        vault: Vault = Vault::default(),
+        health: Health = Health::default(),
+        log: Log = Log::default(),
+    }
+    Root {
+        path: PathBuf = "/".into(),
+        scripts: Scripts = Scripts::Chroot,
+    }
+    Control {
+        socket: PathBuf = "/run/belay/agent.sock".into(),
+        group: String = "belay".to_owned(),
+        listen: Vec<String> = Vec::new(),
+        token_file: PathBuf = PathBuf::new(),
+        legacy: Vec<String> = Vec::new(),
+        names: Vec<String> = Vec::new(),
+        plain_tokens: bool = false,
+    }
+    Host {
+        mode: Mode = Mode::Socket,
+        socket: PathBuf = "/run/belay-host/host.sock".into(),
+        daemon_user: String = "belay".to_owned(),
+        idle_s: f64 = 0.0,
+    }
+    Packages {
+        install_recommends: bool = false,
+        undo: Undo = Undo::Required,
+        lock_timeout_s: f64 = 60.0,
+        fetch_timeout_s: f64 = 30.0,
+        apt_timeout_s: f64 = 3600.0,
+    }
+    Guard {
+        allowed_origins: Vec<String> = Vec::new(),
+        allow_boot: bool = false,
+        protected: Vec<String> = texts(defaults::PROTECTED),
+        one_way: Vec<String> = texts(defaults::ONE_WAY),
+        boot: Vec<String> = texts(defaults::BOOT),
+        reserve_mb: u64 = 64,
+    }
+    Policy {
+        lockdown: bool = false,
+        windows: Vec<String> = Vec::new(),
+        time_zone: String = String::new(),
+    }
+    Vault {
+        max_mb: u64 = 1024,
+        keep: u64 = 5,
+        max_age_days: f64 = 90.0,
+    }
+    Health {
+        scripts: PathBuf = "/etc/belay/health".into(),
+        script_timeout_s: f64 = 60.0,
+        settle_s: f64 = 10.0,
+        check: Vec<Check> = Vec::new(),
+    }
+    Log {
+        level: Level = Level::Info,
+    }
+}
+
+/// One `[[health.check]]`. Exactly one of `unit`, `http`, `tcp` and `command` is written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Check {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) unit: Option<String>,
+    #[serde(default)]
+    pub(super) http: Option<String>,
+    #[serde(default)]
+    pub(super) tcp: Option<String>,
+    #[serde(default)]
+    pub(super) command: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) status: Option<u16>,
+    #[serde(default = "yes")]
+    pub(super) required: bool,
+    #[serde(default = "ten")]
+    pub(super) grace_s: f64,
+    #[serde(default = "two")]
+    pub(super) interval_s: f64,
+    #[serde(default = "two_times")]
+    pub(super) retries: u32,
+    #[serde(default = "five")]
+    pub(super) timeout_s: f64,
+    #[serde(default = "ten")]
+    pub(super) settle_s: f64,
+}
+
+macro_rules! words {
+    ($($name:ident { $($word:ident,)* })*) => {
+        $(
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+            #[serde(rename_all = "snake_case")]
+            pub(super) enum $name {
+                $($word,)*
+            }
+        )*
+    };
+}
+
+words! {
+    Scripts { Chroot, Chrootless, }
+    Mode { InProcess, Socket, }
+    Undo { Required, BestEffort, }
+    Level { Error, Warn, Info, Debug, Trace, }
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(ToString::to_string).collect()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn two() -> f64 {
+    2.0
+}
+
+fn two_times() -> u32 {
+    2
+}
+
+fn five() -> f64 {
+    5.0
+}
+
+fn ten() -> f64 {
+    10.0
+}

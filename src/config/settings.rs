@@ -1,0 +1,152 @@
+//! Settings: valid and typed. Everything after start-up reads these and nothing else.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::machine::rules::{CheckSpec, Rules};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Where Belay keeps its state: `daemon/`, `host/`, `rollbackFile`.
+    pub state_dir: PathBuf,
+    /// The root that packages are installed on.
+    pub root: Root,
+    /// The local API's doors.
+    pub control: Control,
+    /// How the daemon reaches the host.
+    pub host: HostSettings,
+    /// How packages are installed.
+    pub packages: Packages,
+    /// What the vault keeps.
+    pub vault: VaultSettings,
+    /// The health gate.
+    pub health: HealthSettings,
+    /// What guard and policy allow.
+    pub rules: Rules,
+    /// The time zone of the maintenance windows; the system's own where there is none.
+    pub time_zone: Option<String>,
+    /// The least severe level that is logged.
+    pub log_level: tracing::Level,
+}
+
+/// The root that packages are installed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    /// `/` on a device.
+    pub path: PathBuf,
+    /// How maintainer scripts find that root.
+    pub scripts: Scripts,
+}
+
+/// How maintainer scripts find an alternative root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scripts {
+    /// They run inside it, by chroot; needs root rights and a userland in it.
+    Chroot,
+    /// They run outside with `DPKG_ROOT` set; never as root, where they would change the machine itself.
+    Chrootless,
+}
+
+/// The local API's doors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    /// The Unix socket; always open.
+    pub socket: PathBuf,
+    /// The group whose members may use the socket, beside root and the daemon's own user.
+    pub group: String,
+    /// TCP addresses to listen on; none by default.
+    pub listen: Vec<SocketAddr>,
+    /// The file that holds the token for TCP, one line.
+    pub token_file: Option<PathBuf>,
+    /// Networks from which the old controller's format is served without a credential. Loud.
+    pub legacy: Vec<IpNet>,
+    /// Names by which clients may call this device in `Host`, beside its addresses and `localhost`.
+    pub names: Vec<String>,
+    /// Tokens are accepted over plain TCP from beyond loopback. Loud.
+    pub plain_tokens: bool,
+}
+
+/// How the daemon reaches the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostSettings {
+    /// In the daemon's own process.
+    InProcess,
+    /// As a process of its own behind this Unix socket.
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// The user that may speak to it beside root; the host's own user where there is none.
+        daemon_user: Option<String>,
+        /// The host ends when nothing was asked of it for this long; never where it is zero.
+        idle: Duration,
+    },
+}
+
+/// How packages are installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packages {
+    /// Whether recommended packages are installed too.
+    pub install_recommends: bool,
+    /// What happens where the .deb of an installed version cannot be had.
+    pub undo: Undo,
+    /// How long to wait for another package manager's lock.
+    pub lock_timeout: Duration,
+    /// How long a package source may be silent.
+    pub fetch_timeout: Duration,
+    /// How long one apt or dpkg run may take.
+    pub apt_timeout: Duration,
+}
+
+/// What happens where the .deb of an installed version cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undo {
+    /// The update is refused.
+    Required,
+    /// The update goes on, and says loudly what could not be undone.
+    BestEffort,
+}
+
+/// What the vault keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultSettings {
+    /// Bytes that the vault may take.
+    pub max_bytes: u64,
+    /// Restore points that are kept whatever their age.
+    pub keep: u64,
+    /// Restore points beyond `keep` go when they are older than this.
+    pub max_age: Duration,
+}
+
+/// The health gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthSettings {
+    /// The folder with `required.d/` and `wanted.d/`.
+    pub scripts: PathBuf,
+    /// How long one script may take.
+    pub script_timeout: Duration,
+    /// How long the default check watches units and restart counters.
+    pub settle: Duration,
+    /// The configured checks.
+    pub checks: Vec<CheckSpec>,
+}
+
+impl Settings {
+    /// The folder that only the daemon writes.
+    pub fn daemon_dir(&self) -> PathBuf {
+        self.state_dir.join("daemon")
+    }
+
+    /// The folder that only the host writes.
+    pub fn host_dir(&self) -> PathBuf {
+        self.state_dir.join("host")
+    }
+
+    /// The rollback file.
+    pub fn rollback_file(&self) -> PathBuf {
+        self.state_dir.join("rollbackFile")
+    }
+}

@@ -1,0 +1,154 @@
+mod shipped;
+mod wrong;
+
+use std::path::Path;
+
+use super::merge::{Layer, Overrides};
+use super::settings::HostSettings;
+use super::*;
+use crate::durable::write_atomic;
+use crate::machine::rules::Probe;
+
+/// Reads settings from the text of one file.
+pub(super) fn settings(text: &str) -> Result<Settings, ConfigError> {
+    settle(&[file("agent.toml", text)], false)
+}
+
+fn file(path: &str, text: &str) -> Layer {
+    Layer::File { path: path.into(), text: text.to_owned() }
+}
+
+fn names(settings: &Settings) -> Vec<&str> {
+    settings.health.checks.iter().map(|check| check.name.as_str()).collect()
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults() {
+    assert_eq!(settings("").unwrap(), Settings::default());
+}
+
+#[test]
+fn later_layers_win_over_earlier_ones() {
+    let overrides = |text: &str| Overrides { socket: Some(text.to_owned()), ..Overrides::default() };
+    let mut layers = vec![
+        file(
+            "agent.toml",
+            "state_dir = \"/a\"\n[control]\nsocket = \"/a.sock\"\ngroup = \"a\"\nnames = [\"a\", \"b\"]",
+        ),
+        file("agent.toml.d/10.toml", "[control]\nsocket = \"/b.sock\"\nnames = [\"c\"]"),
+        file("agent.toml.d/20.toml", "[control]\nsocket = \"/c.sock\""),
+        Layer::Environment(overrides("/d.sock")),
+        Layer::CommandLine(overrides("/e.sock")),
+    ];
+    for socket in ["/e.sock", "/d.sock", "/c.sock", "/b.sock", "/a.sock"] {
+        assert_eq!(settle(&layers, false).unwrap().control.socket, Path::new(socket));
+        layers.pop();
+    }
+    layers.push(file("agent.toml", "state_dir = \"/a\"\n[control]\ngroup = \"a\"\nnames = [\"a\", \"b\"]"));
+    layers.push(file("agent.toml.d/10.toml", "[control]\nnames = [\"c\"]"));
+    let merged = settle(&layers, false).unwrap();
+    assert_eq!(merged.state_dir, Path::new("/a"), "what only the file says stays");
+    assert_eq!(merged.control.group, "a", "a table is not replaced as a whole");
+    assert_eq!(merged.control.names, ["c"], "a list is");
+    assert_eq!(merged.control.socket, Settings::default().control.socket);
+}
+
+#[test]
+fn a_drop_in_adds_health_checks_and_replaces_those_of_the_same_name() {
+    let check = |name: &str, port: u16| format!("[[health.check]]\nname = \"{name}\"\ntcp = \"localhost:{port}\"\n");
+    let first = check("web", 80) + &check("database", 5432);
+    let layers = [file("agent.toml", &first), file("10.toml", &(check("mail", 25) + &check("web", 8080)))];
+    let merged = settle(&layers, false).unwrap();
+    assert_eq!(names(&merged), ["web", "database", "mail"]);
+    assert_eq!(merged.health.checks[0].probe, Probe::Tcp("localhost:8080".to_owned()));
+
+    let layers = [file("agent.toml", &first), file("10.toml", "[health]\ncheck = []")];
+    assert_eq!(names(&settle(&layers, false).unwrap()), [""; 0]);
+}
+
+#[test]
+fn the_environment_sets_what_it_names_and_empty_means_unset() {
+    let variable = |name: &str| match name {
+        "BELAY_STATE_DIR" => Some("/state".to_owned()),
+        "BELAY_ROOT" => Some("/sandbox".to_owned()),
+        "BELAY_LOG" => Some("debug".to_owned()),
+        "BELAY_SOCKET" => Some(String::new()),
+        _ => None,
+    };
+    let settings = settle(&[Layer::Environment(Overrides::from_environment(variable))], false).unwrap();
+    assert_eq!(settings.state_dir, Path::new("/state"));
+    assert_eq!(settings.root.path, Path::new("/sandbox"));
+    assert_eq!(settings.log_level, tracing::Level::DEBUG);
+    assert_eq!(settings.control.socket, Settings::default().control.socket);
+}
+
+#[test]
+fn drop_ins_are_read_by_name_and_other_files_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agent.toml");
+    let drop_ins = folder.path().join("agent.toml.d");
+    std::fs::create_dir(&drop_ins).unwrap();
+    let group = |name: &str| format!("[control]\ngroup = \"{name}\"\n");
+    write_atomic(&path, group("file").as_bytes(), 0o644).unwrap();
+    let read_group = || settle(&read(Some(&path)).unwrap(), false).unwrap().control.group;
+    assert_eq!(read_group(), "file");
+
+    for name in ["20-b.toml", "10-a.toml", "30.toml.bak", ".40.toml", "README"] {
+        write_atomic(&drop_ins.join(name), group(name).as_bytes(), 0o644).unwrap();
+    }
+    assert_eq!(read_group(), "20-b.toml");
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let error = load(Some(Path::new("/nowhere/agent.toml"))).unwrap_err().to_string();
+    assert_eq!(error, "cannot read /nowhere/agent.toml: No such file or directory (os error 2)");
+}
+
+#[test]
+fn what_is_written_arrives_with_its_unit() {
+    let settings = settings(
+        r#"
+        [control]
+        listen = ["127.0.0.1:0", "[::1]:5000"]
+        token_file = "/etc/belay/token"
+        legacy = ["127.0.0.0/8", "fd00::/8"]
+        [host]
+        mode = "in_process"
+        [packages]
+        lock_timeout_s = 1.5
+        undo = "best_effort"
+        [guard]
+        reserve_mb = 2
+        [vault]
+        max_age_days = 0.5
+        [policy]
+        windows = ["Mon 02:00-05:00"]
+        time_zone = "UTC"
+        [[health.check]]
+        name = "web"
+        http = "http://localhost:8080/health"
+        status = 204
+        interval_s = 0.25
+        "#,
+    )
+    .unwrap();
+    assert_eq!(settings.control.listen, ["127.0.0.1:0".parse().unwrap(), "[::1]:5000".parse().unwrap()]);
+    assert_eq!(settings.control.token_file.as_deref(), Some(Path::new("/etc/belay/token")));
+    assert_eq!(settings.control.legacy, ["127.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
+    assert_eq!(settings.host, HostSettings::InProcess);
+    assert_eq!(settings.packages.lock_timeout.as_millis(), 1500);
+    assert_eq!(settings.packages.undo, settings::Undo::BestEffort);
+    assert_eq!(settings.rules.guard.reserve_bytes, 2 * 1024 * 1024);
+    assert_eq!(settings.vault.max_age.as_secs(), 12 * 60 * 60);
+    assert_eq!(settings.rules.policy.windows, ["Mon 02:00-05:00".parse().unwrap()]);
+    assert_eq!(settings.time_zone.as_deref(), Some("UTC"));
+    let check = &settings.health.checks[0];
+    assert_eq!(check.probe, Probe::Http { url: "http://localhost:8080/health".to_owned(), status: 204 });
+    assert_eq!((check.interval.as_millis(), check.required, check.retries), (250, true, 2));
+}
+
+#[test]
+fn the_clock_of_this_machine_is_past_the_instant_before_which_none_is_believed() {
+    assert!(Settings::default().rules.policy.not_before < crate::clock::now());
+}
