@@ -6,4 +6,5 @@ pub mod clock;
 pub mod config;
 pub mod durable;
 pub mod failpoint;
+pub mod host;
 pub mod machine;

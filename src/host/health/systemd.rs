@@ -1,0 +1,88 @@
+//! What systemd tells of its units. The parsers take its text as it came.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use belay_protocol::health::CheckResult;
+
+use super::probe::{Seen, of_child};
+use crate::host::command::{Command, Finished};
+
+/// Whether systemd runs the device whose root this is: the machine's own, and not a sandbox on it.
+pub(super) fn runs(root: &Path) -> bool {
+    root == Path::new("/") && Path::new("/run/systemd/system").is_dir()
+}
+
+/// Units in state `failed`.
+pub(super) fn failed_units() -> Result<Vec<String>, String> {
+    ask(&["list-units", "--failed", "--plain", "--no-legend", "--no-pager"]).map(|text| parse_failed(&text))
+}
+
+/// How often systemd restarted each service that it ever restarted.
+pub(super) fn restarts() -> Result<BTreeMap<String, u64>, String> {
+    ask(&["show", "--property=Id,NRestarts", "--no-pager", "*.service"]).map(|text| parse_restarts(&text))
+}
+
+/// Whether a unit is active.
+pub(super) fn is_active(unit: &str, timeout: Duration) -> Seen {
+    let seen = of_child(Command::new("systemctl").args(["is-active", "--", unit]).timeout(timeout).run());
+    Seen { message: format!("{unit}: {}", seen.message), ..seen }
+}
+
+/// Watches the restart counters for a while. An update that starts a service anew sets its counter back, so that the
+/// counters before and after the update alone would hide a service that crashes ever since.
+pub(super) fn watch(settle: Duration) -> CheckResult {
+    let seen = match restarts() {
+        Err(error) => Seen::bad(error),
+        Ok(first) => {
+            std::thread::sleep(settle);
+            restarts().map_or_else(Seen::bad, |last| compare(&first, &last, settle))
+        }
+    };
+    CheckResult { name: "units".to_owned(), required: true, passed: seen.passed, message: seen.message }
+}
+
+fn compare(first: &BTreeMap<String, u64>, last: &BTreeMap<String, u64>, settle: Duration) -> Seen {
+    let seconds = settle.as_secs_f32();
+    let more = |(unit, count): (&String, &u64)| {
+        let more = count.saturating_sub(first.get(unit).copied().unwrap_or(0));
+        (more > 0).then(|| format!("{unit} ({more}x)"))
+    };
+    let restarted: Vec<_> = last.iter().filter_map(more).collect();
+    if restarted.is_empty() {
+        return Seen::good(format!("no service was restarted by systemd within {seconds} s"));
+    }
+    Seen::bad(format!("restarted by systemd within {seconds} s: {}", restarted.join(", ")))
+}
+
+fn ask(args: &[&str]) -> Result<String, String> {
+    let finished = Command::new("systemctl").args(args).timeout(TIMEOUT).run().map_err(|error| error.to_string())?;
+    answered(finished)
+}
+
+/// Standard output, where systemctl did not fail: an empty text must mean that there is nothing to tell.
+fn answered(finished: Finished) -> Result<String, String> {
+    if finished.code == Some(0) { Ok(finished.stdout) } else { Err(format!("systemctl: {}", finished.stderr.trim())) }
+}
+
+/// The first word of each line; old versions mark failed units with a dot before it.
+fn parse_failed(text: &str) -> Vec<String> {
+    let name = |line: &str| line.split_whitespace().find(|word| word.contains('.')).map(str::to_owned);
+    text.lines().filter_map(name).collect()
+}
+
+/// Blocks of `Id=` and `NRestarts=` lines, in either order, with a blank line between them.
+fn parse_restarts(text: &str) -> BTreeMap<String, u64> {
+    let property = |block: &str, name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+    let restarts = text.split("\n\n").filter_map(|block| {
+        let count = property(block, "NRestarts=")?.trim().parse().ok()?;
+        Some((property(block, "Id=")?, count))
+    });
+    restarts.filter(|(_, count)| *count > 0).collect()
+}
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests;
