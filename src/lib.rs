@@ -2,9 +2,14 @@
 //!
 //! The `machine` decides, the `host` acts, the `daemon` carries messages between them.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod control;
+pub mod daemon;
 pub mod durable;
 pub mod failpoint;
 pub mod host;
+pub mod journal;
 pub mod machine;
+pub mod telemetry;

@@ -13,12 +13,16 @@ pub mod disk;
 pub mod dpkg;
 pub mod health;
 pub mod hook;
+pub mod ledger;
 pub mod leftovers;
+pub mod local;
 pub mod marks;
 pub mod mend;
+pub mod remote;
 pub mod restore_point;
 pub mod rollback_file;
 pub mod sealed;
+pub mod serve;
 pub mod settle;
 pub mod stanza;
 #[cfg(test)]
@@ -26,6 +30,7 @@ mod tiny;
 pub mod tree;
 pub mod undo;
 pub mod vault;
+pub mod wire;
 
 use belay_protocol::Failure;
 use belay_protocol::job::Progress;

@@ -1,0 +1,164 @@
+//! What can be written after `belay-agent`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use belay_protocol::Reason;
+use belay_protocol::job::Generation;
+use clap::{Parser, Subcommand};
+
+use super::exit::{self, Exit};
+
+/// Updates this device from package lists, and can undo every update, offline.
+#[derive(Debug, Parser)]
+#[command(name = "belay-agent", version, after_help = exit::HELP, arg_required_else_help = true)]
+pub struct Arguments {
+    /// Settings to read instead of /etc/belay/agent.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Socket of the agent, instead of the one in the settings
+    #[arg(long, global = true, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Answer in JSON and nothing else
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Be the agent: serve the doors and carry out jobs, until stopped
+    Run,
+    /// Be the half with root rights, for the agent; systemd starts it
+    Host {
+        /// Only close what a crash left open, then end
+        #[arg(long)]
+        recover: bool,
+    },
+    /// Work on the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// apt calls this with its transaction before dpkg runs
+    #[command(hide = true)]
+    AptHook {
+        /// What the transaction must be.
+        file: PathBuf,
+    },
+    /// Ask the running agent.
+    #[command(flatten)]
+    Ask(Ask),
+}
+
+/// Work on the settings.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum ConfigCommand {
+    /// Say whether the settings are valid, and if not, where
+    Check,
+}
+
+/// What the running agent is asked.
+#[derive(Debug, Subcommand)]
+pub enum Ask {
+    /// Show the generation in force, the running job and what to look at
+    Status,
+    /// Install packages; whatever fails is undone
+    Update {
+        /// A file with a package list, `-` for standard input, or packages: NAME, NAME=VERSION, NAME:ARCH
+        #[arg(required = true, value_name = "FILE|-|PACKAGE")]
+        what: Vec<String>,
+        /// Only show what would happen
+        #[arg(long)]
+        dry_run: bool,
+        /// Name of a refusal to override, such as guard_removal; may be repeated
+        #[arg(long, value_name = "CODE", value_parser = approval)]
+        approve: Vec<Reason>,
+        /// Any text; the same key never runs twice
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        /// End as soon as the agent has taken the job
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Go back to the state before the last update, or further
+    Rollback {
+        /// Generation to go back to, as `history` shows them
+        #[arg(long, value_name = "N", value_parser = generation)]
+        to: Option<Generation>,
+        /// Name of a refusal to override, such as drift; may be repeated
+        #[arg(long, value_name = "CODE", value_parser = approval)]
+        approve: Vec<Reason>,
+        /// Any text; the same key never runs twice
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        /// End as soon as the agent has taken the job
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Show what an update would do, and change nothing
+    Plan {
+        /// A file with a package list, `-` for standard input, or packages
+        #[arg(required = true, value_name = "FILE|-|PACKAGE")]
+        what: Vec<String>,
+    },
+    /// Show the generations of this device and its last jobs
+    History,
+    /// Compare the device with its generation, and check what undo needs
+    Verify,
+    /// Work on what undo needs
+    #[command(subcommand)]
+    RestorePoint(RestorePointCommand),
+}
+
+/// Work on what undo needs.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum RestorePointCommand {
+    /// List the restore points
+    List,
+    /// Show what one restore point puts back
+    Show {
+        /// Its number.
+        id: u64,
+    },
+    /// Check every file that one restore point needs
+    Verify {
+        /// Its number.
+        id: u64,
+    },
+    /// Drop old restore points
+    Prune {
+        /// How many to keep; as the settings say otherwise
+        #[arg(long, value_name = "N")]
+        keep: Option<u64>,
+    },
+}
+
+impl Arguments {
+    /// Reads the command line of this process. Where there is nothing to do but show help, or a mistake, that is
+    /// written and the process's exit code returned.
+    pub fn read() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| {
+            let shown = error.print();
+            let usage = error.use_stderr() || shown.is_err();
+            if usage { Exit::Failed.into() } else { Exit::Done.into() }
+        })
+    }
+}
+
+fn generation(text: &str) -> Result<Generation, String> {
+    text.parse().map(Generation).map_err(|_| "it is a generation's number, as `belay-agent history` shows it".into())
+}
+
+fn approval(text: &str) -> Result<Reason, String> {
+    let mut known = Reason::ALL.iter().filter(|reason| reason.can_be_approved());
+    known.find(|reason| reason.code() == text).copied().ok_or_else(|| {
+        let codes: Vec<&str> =
+            Reason::ALL.iter().filter(|reason| reason.can_be_approved()).map(|reason| reason.code()).collect();
+        format!("these can be approved: {}", codes.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests;

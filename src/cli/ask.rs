@@ -1,0 +1,157 @@
+//! What each verb asks the agent, and what is shown of the answer.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use belay_protocol::job::Job;
+use belay_protocol::local::{Findings, PruneRequest, Pruned, RollbackRequest, UpdateRequest};
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock;
+use crate::config::{self, ConfigError};
+
+use super::arguments::{Ask, RestorePointCommand};
+use super::client::{Client, ClientError};
+use super::exit::Exit;
+use super::follow;
+use super::lists::{self, WhatError};
+use super::output::{paint, refused, say, say_json, usage};
+use super::render::{self, Page};
+
+/// Why an answer could not be shown.
+#[derive(Debug, thiserror::Error)]
+enum AskError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    What(#[from] WhatError),
+}
+
+/// The agent's socket: as the command line says, else the environment, else the settings.
+///
+/// # Errors
+/// The settings had to be read and are not valid.
+pub fn socket(named: Option<PathBuf>, config: Option<&Path>) -> Result<PathBuf, ConfigError> {
+    // The settings are not read where they need not be: they may be valid for the agent's own user alone.
+    let variable = || std::env::var_os("BELAY_SOCKET").filter(|value| !value.is_empty() && config.is_none());
+    let named = named.or_else(|| variable().map(PathBuf::from));
+    named.map_or_else(|| config::load(config).map(|settings| settings.control.socket), Ok)
+}
+
+/// Asks the agent behind `socket`, and shows what it answers.
+pub async fn ask(socket: &Path, json: bool, asked: &Ask) -> Exit {
+    let asking = Asking { client: Client::new(socket), json };
+    let ended = match asked {
+        Ask::Status => asking.status().await,
+        Ask::Update { what, dry_run, approve, key, no_wait } => {
+            let (approve, idempotency_key) = (approve.clone(), key.clone());
+            let request = UpdateRequest { packages: Vec::new(), dry_run: *dry_run, approve, idempotency_key };
+            asking.update(what, request, *no_wait).await
+        }
+        Ask::Rollback { to, approve, key, no_wait } => {
+            let request = RollbackRequest { to: *to, approve: approve.clone(), idempotency_key: key.clone() };
+            asking.rollback(&request, *no_wait).await
+        }
+        Ask::Plan { what } => {
+            let request = UpdateRequest { dry_run: true, ..UpdateRequest::default() };
+            asking.update(what, request, false).await
+        }
+        Ask::History => asking.show("/history", render::history).await.map(|_| Exit::Done),
+        Ask::Verify => asking.show("/verify", render::findings).await.map(|found| exit_of(&found)),
+        Ask::RestorePoint(command) => asking.restore_point(*command).await,
+    };
+    ended.unwrap_or_else(|error| asking.failed(&error))
+}
+
+struct Asking {
+    client: Client,
+    json: bool,
+}
+
+impl Asking {
+    async fn status(&self) -> Result<Exit, AskError> {
+        let status = self.show("/status", render::status).await?;
+        Ok(if status.needs_attention { Exit::NeedsAttention } else { Exit::Done })
+    }
+
+    async fn update(&self, what: &[String], request: UpdateRequest, no_wait: bool) -> Result<Exit, AskError> {
+        let request = UpdateRequest { packages: lists::lines(what, &mut io::stdin())?, ..request };
+        let job: Job = self.client.post("/update", &request).await?;
+        if request.dry_run { Ok(self.planned(&job)) } else { self.ended(job, false, no_wait).await }
+    }
+
+    async fn rollback(&self, request: &RollbackRequest, no_wait: bool) -> Result<Exit, AskError> {
+        let job: Job = self.client.post("/rollback", request).await?;
+        self.ended(job, true, no_wait).await
+    }
+
+    /// Follows a job to its end, unless nobody waits for that.
+    async fn ended(&self, job: Job, rollback: bool, no_wait: bool) -> Result<Exit, AskError> {
+        if no_wait {
+            self.answer(&job, |page| render::accepted(&job, page));
+            return Ok(Exit::Done);
+        }
+        let job = follow::to_the_end(&self.client, job, !self.json).await?;
+        self.answer(&job, |page| render::ended(&job, rollback, page));
+        Ok(Exit::of(&job, rollback))
+    }
+
+    fn planned(&self, job: &Job) -> Exit {
+        self.answer(job, |page| render::planned(job, page));
+        Exit::of(job, false)
+    }
+
+    async fn restore_point(&self, command: RestorePointCommand) -> Result<Exit, AskError> {
+        match command {
+            RestorePointCommand::List => {
+                self.show("/restore-points", render::restore_points).await?;
+            }
+            RestorePointCommand::Show { id } => {
+                self.show(&format!("/restore-points/{id}"), render::restore_point).await?;
+            }
+            RestorePointCommand::Verify { id } => {
+                let found: Findings = self.client.post(&format!("/restore-points/{id}/verify"), &()).await?;
+                self.answer(&found, |page| render::findings(&found, page));
+                return Ok(exit_of(&found));
+            }
+            RestorePointCommand::Prune { keep } => {
+                let pruned: Pruned = self.client.post("/restore-points/prune", &PruneRequest { keep }).await?;
+                self.answer(&pruned, |page| render::pruned(&pruned, page));
+            }
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Gets what is at a path, and shows it.
+    async fn show<T>(&self, path: &str, shown: fn(&T, &Page) -> String) -> Result<T, AskError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let answer: T = self.client.get(path).await?;
+        self.answer(&answer, |page| shown(&answer, page));
+        Ok(answer)
+    }
+
+    fn answer(&self, answer: &impl Serialize, shown: impl FnOnce(&Page) -> String) {
+        if self.json {
+            say_json(answer);
+        } else {
+            say(&shown(&Page { paint: paint(), now: clock::now(), zone: TimeZone::system() }));
+        }
+    }
+
+    fn failed(&self, error: &AskError) -> Exit {
+        let (exit, body) = match error {
+            AskError::Client(error) => (error.exit(), error.body()),
+            AskError::What(error) => (Exit::Failed, usage(error)),
+        };
+        refused(&body, self.json);
+        exit
+    }
+}
+
+fn exit_of(found: &Findings) -> Exit {
+    if found.findings.is_empty() { Exit::Done } else { Exit::Findings }
+}

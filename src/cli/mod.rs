@@ -1,0 +1,21 @@
+//! The command line: asks the running agent over its socket and shows the answer.
+//!
+//! Nothing here touches the device. What is shown is made by `render` from the words of the protocol.
+
+mod arguments;
+mod ask;
+mod client;
+mod exit;
+mod follow;
+mod lists;
+mod output;
+mod render;
+mod sse;
+
+pub use arguments::{Arguments, Ask, Command, ConfigCommand, RestorePointCommand};
+pub use ask::{ask, socket};
+pub use exit::Exit;
+pub use output::{checked, failed};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+//! Colours, by what they mean.
+
+/// What a piece of text means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Plain,
+    Strong,
+    Quiet,
+    Good,
+    Careful,
+    Bad,
+}
+
+/// Puts colours on text, or leaves it alone.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cli) struct Paint {
+    pub colour: bool,
+}
+
+impl Paint {
+    pub(super) fn tone(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Plain => return text.to_owned(),
+            Tone::Strong => "1",
+            Tone::Quiet => "2",
+            Tone::Good => "32",
+            Tone::Careful => "33",
+            Tone::Bad => "31",
+        };
+        if self.colour && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}

@@ -1,0 +1,54 @@
+//! The agent's state at a glance.
+
+use belay_protocol::job::Job;
+use belay_protocol::local::Status;
+
+use super::Page;
+use super::job::{standing, step, what};
+use super::paint::Tone;
+use super::quantity::ago;
+use super::table::{Cell, table};
+
+/// The agent's state at a glance.
+pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    let mut row = |name: &str, tone: Tone, text: String| rows.push(vec![(Tone::Quiet, name.into()), (tone, text)]);
+    row("generation", Tone::Strong, status.generation.to_string());
+    let back = status.previous.map_or("nothing to go back to".into(), |previous| format!("to generation {previous}"));
+    row("way back", Tone::Plain, back);
+    match &status.job {
+        None => row("running", Tone::Plain, "nothing".to_owned()),
+        Some(job) => row("running", Tone::Strong, running(job, status)),
+    }
+    if let Some(queued) = status.queued {
+        row("waiting", Tone::Plain, format!("rollback, job {queued}"));
+    }
+    if let Some(last) = &status.last {
+        let tone = if status.needs_attention { Tone::Bad } else { Tone::Plain };
+        row("last", tone, past(last, page));
+    }
+    row("agent", Tone::Plain, status.version.clone());
+    let mut lines = vec![table(&rows, 0, page.paint)];
+    if status.needs_attention {
+        let call = "a person must look at this device: `belay-agent verify`, `journalctl -u belay-agent`";
+        lines.push(page.paint.tone(Tone::Bad, &format!("‼ {call}")));
+    }
+    lines.extend(status.warnings.iter().map(|warning| page.paint.tone(Tone::Careful, &format!("! {warning}"))));
+    lines.join("\n")
+}
+
+fn running(job: &Job, status: &Status) -> String {
+    let progress = status.progress.as_ref().filter(|progress| progress.job == job.id);
+    let far = progress.map(|progress| {
+        let detail = if progress.detail.is_empty() { String::new() } else { format!(", {}", progress.detail) };
+        format!(" {:.0} %{detail}", progress.percent)
+    });
+    format!("job {}, {}: {}{}", job.id, what(&job.request), step(job.state), far.unwrap_or_default())
+}
+
+/// `job 6, update of demo-app: done, 2 hours ago`.
+pub(super) fn past(job: &Job, page: &Page) -> String {
+    let why = job.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let when = job.ended_at.map(|at| format!(", {}", ago(at, page.now))).unwrap_or_default();
+    format!("job {}, {}: {}{why}{when}", job.id, what(&job.request), standing(job))
+}

@@ -1,0 +1,279 @@
+//! What a person sees, as they see it.
+
+use belay_protocol::Reason;
+use belay_protocol::job::{Generation, Job, JobId, JobState, Progress};
+use belay_protocol::local::{
+    GenerationView, History, Pruned, RestorePointState, RestorePointView, RestorePoints, RestoredPackage, Status,
+};
+use belay_protocol::plan::{Action, Candidate, Change, Installed, Plan, UndoCost};
+use insta::assert_snapshot;
+
+use super::*;
+use crate::cli::tests::{job, rollback, update};
+
+fn page() -> Page {
+    let zone = TimeZone::fixed(jiff::tz::offset(2));
+    Page { paint: Paint { colour: false }, now: at("2026-01-02T05:04:05Z"), zone }
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn change(package: &str, action: Action, old: Option<&str>, new: Option<&str>) -> Change {
+    let architecture = || "arm64".parse().unwrap();
+    Change {
+        package: package.parse().unwrap(),
+        action,
+        old: old.map(|old| Installed { version: old.parse().unwrap(), architecture: architecture() }),
+        new: new.map(|new| Candidate {
+            version: new.parse().unwrap(),
+            architecture: architecture(),
+            origins: vec![],
+            uri: String::new(),
+            file_name: String::new(),
+            size: 0,
+            sha256: belay_protocol::Sha256::from_bytes([0; 32]),
+        }),
+        asked: package.starts_with("demo"),
+        held: package == "demo-held",
+    }
+}
+
+fn a_plan() -> Plan {
+    Plan {
+        changes: vec![
+            change("demo-app", Action::Upgrade, Some("1.0"), Some("2.0")),
+            change("demo-held", Action::Downgrade, Some("1:3.1-2"), Some("1:3.0-1")),
+            change("libdep:armhf", Action::Install, None, Some("1.0+deb12u1")),
+            change("old-tool", Action::Remove, Some("0.9"), None),
+            change("older-tool", Action::Purge, Some("0.1"), None),
+            change("same-tool", Action::Reinstall, Some("5"), Some("5")),
+            change("half-tool", Action::Configure, Some("6"), None),
+        ],
+        status: belay_protocol::Sha256::from_bytes([0; 32]),
+        download_bytes: 1_450_000,
+        undo: UndoCost { bytes: 2_000, seconds: 65 },
+    }
+}
+
+fn one_change() -> Plan {
+    Plan { changes: vec![change("demo-app", Action::Upgrade, Some("1.0"), Some("2.0"))], ..a_plan() }
+}
+
+#[test]
+fn a_plan_is_a_diff() {
+    let dry = Job { plan: Some(a_plan()), reason: Some(Reason::DryRun), ..job(update(), JobState::Refused) };
+    assert_snapshot!(planned(&dry, &page()), @r"
+    7 packages change: 1 new, 1 upgraded, 1 downgraded, 2 done again, 2 removed
+      ↑  demo-app      1.0 → 2.0
+      ↓  demo-held     1:3.1-2 → 1:3.0-1  on hold
+      +  libdep:armhf  1.0+deb12u1        not named by the list
+      -  old-tool      0.9                not named by the list
+      -  older-tool    0.1                not named by the list, with its configuration
+      =  same-tool     5 again            not named by the list
+      =  half-tool     6 configured       not named by the list
+    fetches 1.5 MB; going back takes 2.0 kB of disk and about 1 min 5 s
+    nothing was changed
+    ");
+    let refused = Job {
+        plan: Some(one_change()),
+        reason: Some(Reason::GuardHeld),
+        message: "demo-app is on hold".into(),
+        ..job(update(), JobState::Refused)
+    };
+    assert_snapshot!(planned(&refused, &page()), @r"
+    1 package changes: 1 upgraded
+      ↑  demo-app  1.0 → 2.0
+    fetches 1.5 MB; going back takes 2.0 kB of disk and about 1 min 5 s
+    ✘ job 7: refused (guard_held); nothing was changed
+      demo-app is on hold
+      to do it nevertheless, ask again with --approve guard_held
+    ");
+    let empty = Job { plan: Some(Plan { changes: vec![], ..a_plan() }), ..job(update(), JobState::Committed) };
+    assert_eq!(planned(&empty, &page()), "nothing to do: the device already is as asked\nnothing was changed");
+}
+
+#[test]
+fn each_end_says_what_is_so_now_and_what_to_do() {
+    let done = Job { plan: Some(one_change()), generation: Some(Generation(3)), ..job(update(), JobState::Committed) };
+    assert_snapshot!(ended(&done, false, &page()), @r"
+    ✔ job 7: updated; generation 3 is in force
+      demo-app 1.0 → 2.0
+    ");
+    let because =
+        |state, reason, message: &str| Job { reason: Some(reason), message: message.into(), ..job(update(), state) };
+    let undone = because(JobState::RolledBack, Reason::Unhealthy, "the unit demo failed\nit was restarted 5 times");
+    assert_snapshot!(ended(&undone, false, &page()), @r"
+    ↩ job 7: failed and undone (unhealthy); the device is as before
+      the unit demo failed
+      it was restarted 5 times
+    ");
+    let refused = because(JobState::Refused, Reason::GuardRemoval, "old-tool would be removed");
+    assert_snapshot!(ended(&refused, false, &page()), @r"
+    ✘ job 7: refused (guard_removal); nothing was changed
+      old-tool would be removed
+      to do it nevertheless, ask again with --approve guard_removal
+    ");
+    let full = because(JobState::Refused, Reason::NoSpace, "2.0 MB are missing on /");
+    assert_snapshot!(ended(&full, false, &page()), @r"
+    ✘ job 7: refused (no_space); nothing was changed
+      2.0 MB are missing on /
+    ");
+    let stuck = because(JobState::NeedsAttention, Reason::UndoFailed, "demo-app 1.0 cannot be installed");
+    assert_snapshot!(ended(&stuck, false, &page()), @r"
+    ‼ job 7: a person must look at this device (undo_failed)
+      demo-app 1.0 cannot be installed
+      see `belay-agent verify` and `journalctl -u belay-agent`
+    ");
+    let back = Job { generation: Some(Generation(2)), ..job(rollback(), JobState::RolledBack) };
+    assert_snapshot!(ended(&back, true, &page()), @r"✔ job 7: went back; generation 2 is in force");
+    let cancelled = because(JobState::Refused, Reason::Cancelled, "");
+    assert_snapshot!(ended(&cancelled, true, &page()), @r"✔ job 7: the update was cancelled");
+    assert_snapshot!(accepted(&job(update(), JobState::Planning), &page()), @r"
+    job 7: update of demo-app, planning
+    how it ends: belay-agent status
+    ");
+}
+
+fn a_status() -> Status {
+    Status {
+        version: "0.1.0".into(),
+        generation: Generation(3),
+        previous: Some(Generation(2)),
+        needs_attention: false,
+        job: None,
+        progress: None,
+        queued: None,
+        last: Some(Job { ended_at: Some(at("2026-01-02T03:04:05Z")), ..job(update(), JobState::Committed) }),
+        warnings: vec![],
+    }
+}
+
+#[test]
+fn the_status_fits_a_glance() {
+    assert_snapshot!(status(&a_status(), &page()), @r"
+    generation  3
+    way back    to generation 2
+    running     nothing
+    last        job 7, update of demo-app: done, 2 hours ago
+    agent       0.1.0
+    ");
+    let busy = Status {
+        previous: None,
+        job: Some(job(crate::control::tests::update_of("demo-app\nother=1.0\nmore"), JobState::Applying)),
+        progress: Some(Progress {
+            job: JobId(7),
+            phase: JobState::Applying,
+            percent: 41.6,
+            detail: "unpacking demo-app".into(),
+        }),
+        queued: Some(JobId(8)),
+        last: Some(Job { reason: Some(Reason::UndoFailed), ..job(rollback(), JobState::NeedsAttention) }),
+        needs_attention: true,
+        warnings: vec!["control.legacy: a door is open".into()],
+        ..a_status()
+    };
+    assert_snapshot!(status(&busy, &page()), @r"
+    generation  3
+    way back    nothing to go back to
+    running     job 7, update of demo-app and 2 more: applying 42 %, unpacking demo-app
+    waiting     rollback, job 8
+    last        job 7, rollback: needs attention (undo_failed)
+    agent       0.1.0
+    ‼ a person must look at this device: `belay-agent verify`, `journalctl -u belay-agent`
+    ! control.legacy: a door is open
+    ");
+}
+
+#[test]
+fn the_history_marks_the_generation_in_force() {
+    let generation = |number: u64, current, changes: &[&str]| GenerationView {
+        generation: Generation(number),
+        parent: number.checked_sub(1).map(Generation),
+        current,
+        reachable: !current,
+        job: (number > 0).then_some(JobId(number + 4)),
+        committed_at: (number > 0).then(|| at("2026-01-02T03:04:05Z")),
+        changes: changes.iter().map(|text| (*text).to_owned()).collect(),
+    };
+    let failed = Job { reason: Some(Reason::Unhealthy), ..job(update(), JobState::RolledBack) };
+    let shown = History {
+        generations: vec![
+            generation(2, false, &["demo-app 2.0 → 3.0"]),
+            generation(1, true, &["demo-app 1.0 → 2.0", "libdep + 1.0"]),
+            generation(0, false, &[]),
+        ],
+        jobs: vec![job(rollback(), JobState::RolledBack), failed],
+    };
+    assert_snapshot!(history(&shown, &page()), @r"
+       generation  since                           job  changes
+       2           2026-01-02 05:04 (2 hours ago)  6    demo-app 2.0 → 3.0
+    ▶  1           2026-01-02 05:04 (2 hours ago)  5    demo-app 1.0 → 2.0
+                                                        libdep + 1.0
+       0           before the first update
+
+    job  when                            asked for           end
+    7    2026-01-02 05:04 (2 hours ago)  rollback            went back
+    7    2026-01-02 05:04 (2 hours ago)  update of demo-app  undone (unhealthy)
+    ");
+    assert_snapshot!(history(&History { generations: vec![], jobs: vec![] }, &page()), @r"  generation  since  job  changes");
+}
+
+#[test]
+fn restore_points_say_what_they_put_back() {
+    let point = RestorePointView {
+        id: 4,
+        job: JobId(9),
+        taken_at: at("2026-01-02T03:04:05Z"),
+        state: RestorePointState::Committed,
+        bytes: 2_048_000,
+        packages: vec![
+            RestoredPackage {
+                package: "demo-app".parse().unwrap(),
+                version: Some("1.0".parse().unwrap()),
+                source: Some("cache".into()),
+            },
+            RestoredPackage { package: "libdep".parse().unwrap(), version: None, source: None },
+        ],
+    };
+    assert_snapshot!(restore_point(&point, &page()), @r"
+    restore point 4: taken 2026-01-02 05:04 (2 hours ago) by job 9, committed, 2.0 MB
+      demo-app  1.0   from cache
+      libdep    goes
+    ");
+    let mut other = point.clone();
+    other.id = 13;
+    other.state = RestorePointState::Undone;
+    other.packages.clear();
+    assert_snapshot!(restore_points(&RestorePoints { restore_points: vec![other, point] }, &page()), @r"
+    id  taken                           job  state           size    puts back
+    13  2026-01-02 05:04 (2 hours ago)  9    gone back from  2.0 MB  0 packages
+    4   2026-01-02 05:04 (2 hours ago)  9    committed       2.0 MB  2 packages
+    ");
+    assert_snapshot!(restore_points(&RestorePoints::default(), &page()), @r"no restore points: nothing was updated yet");
+    assert_snapshot!(pruned(&Pruned { dropped: vec![1, 2], freed_bytes: 5_000 }, &page()), @r"dropped 1, 2; 5.0 kB freed");
+    assert_snapshot!(pruned(&Pruned::default(), &page()), @r"nothing to drop");
+}
+
+#[test]
+fn findings_are_a_list_or_a_relief() {
+    assert_eq!(findings(&Findings::default(), &page()), "all is well");
+    let found = Findings { findings: vec!["demo-app is 1.0, not 2.0".into(), "a vault file is damaged".into()] };
+    assert_snapshot!(findings(&found, &page()), @r"
+    ✘ demo-app is 1.0, not 2.0
+    ✘ a vault file is damaged
+    ");
+}
+
+#[test]
+fn colours_never_change_the_text() {
+    let coloured = Page { paint: Paint { colour: true }, ..page() };
+    let text = status(&a_status(), &coloured);
+    assert!(text.contains("\x1b["), "{text}");
+    let mut bare = String::new();
+    for (at, part) in text.split("\x1b[").enumerate() {
+        bare.push_str(if at == 0 { part } else { part.split_once('m').unwrap().1 });
+    }
+    assert_eq!(bare, status(&a_status(), &page()));
+}

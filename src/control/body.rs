@@ -1,0 +1,236 @@
+//! What was posted: reading a body within its limits, and understanding it. Understanding is pure.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use belay_protocol::job::Generation;
+use belay_protocol::local::{PruneRequest, RollbackRequest};
+use belay_protocol::{PackageList, Reason};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::errors::Refusal;
+
+/// The most bytes that a body may have.
+pub(super) const MAX_BODY: usize = 1024 * 1024;
+
+/// Of a body that is too large, this much is read and dropped, so that its sender comes to see the refusal.
+const MAX_DROPPED: usize = 32 * 1024 * 1024;
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest idempotency key.
+const MAX_KEY: usize = 128;
+
+/// A body as it arrived.
+#[derive(Debug, Clone)]
+pub(super) struct Posted {
+    /// Its media type in lower case, without parameters.
+    pub media_type: Option<String>,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+/// In which of its formats an update was posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// `{filename, filedata}`.
+    Controller,
+    /// Base64 of a list.
+    Base64,
+    /// A list.
+    List,
+    /// `{packages, …}`.
+    Native,
+}
+
+/// An update as it was posted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Update {
+    pub format: Format,
+    pub packages: PackageList,
+    pub dry_run: bool,
+    pub idempotency_key: Option<String>,
+    pub approve: Vec<Reason>,
+}
+
+impl<S: Sync> FromRequest<S> for Posted {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        // An option in the query that nobody reads, such as `?dry_run=true`, would be ignored at the device's cost.
+        if request.uri().query().is_some_and(|query| !query.is_empty()) {
+            return Err(Refusal::BadQuery { field: None, detail: "options of a POST go into its body".into() });
+        }
+        let media_type = media_type(request.headers());
+        let read = tokio::time::timeout(BODY_TIMEOUT, read(request.into_body())).await;
+        Ok(Self { media_type, bytes: read.map_err(|_| Refusal::BodyTimeout)?? })
+    }
+}
+
+/// The media type of a body in lower case, without parameters.
+pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
+    headers.get(CONTENT_TYPE).map(|value| {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    })
+}
+
+/// Reads a body to its end, chunked or not.
+async fn read(body: Body) -> Result<Bytes, Refusal> {
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut arrived) = (Vec::new(), 0_usize);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Refusal::BodyBroken)?;
+        arrived = arrived.saturating_add(chunk.len());
+        if arrived > MAX_DROPPED {
+            break;
+        } else if arrived > MAX_BODY {
+            bytes = Vec::new();
+        } else {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    if arrived > MAX_BODY { Err(Refusal::BodyTooLarge) } else { Ok(bytes.into()) }
+}
+
+/// Understands the body of `POST /update` or `POST /plan`.
+pub(super) fn update(media_type: Option<&str>, bytes: &[u8]) -> Result<Update, Refusal> {
+    match media_type {
+        Some("application/json") => update_from_json(bytes),
+        Some("text/plain") => Ok(Update::of(Format::List, list(bytes)?)),
+        None | Some("" | "application/octet-stream" | "application/base64") => {
+            Ok(Update::of(Format::Base64, list(&decode(bytes)?)?))
+        }
+        Some(other) => Err(Refusal::UnsupportedType {
+            sent: other.to_owned(),
+            read: "application/json, text/plain with a package list, or application/octet-stream with its base64",
+        }),
+    }
+}
+
+/// Understands the body of `POST /rollback`; an empty one asks for one generation back.
+pub(super) fn rollback(media_type: Option<&str>, bytes: &[u8]) -> Result<RollbackRequest, Refusal> {
+    let Some(fields) = Fields::read(media_type, bytes, &["to", "idempotency_key", "approve"])? else {
+        return Ok(RollbackRequest::default());
+    };
+    Ok(RollbackRequest {
+        to: fields.take::<Option<Generation>>("to")?,
+        idempotency_key: fields.key()?,
+        approve: fields.take("approve")?,
+    })
+}
+
+/// Understands the body of `POST /restore-points/prune`; an empty one prunes by the settings.
+pub(super) fn prune(media_type: Option<&str>, bytes: &[u8]) -> Result<PruneRequest, Refusal> {
+    let fields = Fields::read(media_type, bytes, &["keep"])?;
+    let request = PruneRequest { keep: fields.map(|fields| fields.take("keep")).transpose()?.flatten() };
+    // The newest is the only way back from the generation in force.
+    if request.keep == Some(0) {
+        return Err(bad("keep", "at least 1 restore point is kept: without one nothing can be undone"));
+    }
+    Ok(request)
+}
+
+impl Update {
+    fn of(format: Format, packages: PackageList) -> Self {
+        Self { format, packages, dry_run: false, idempotency_key: None, approve: Vec::new() }
+    }
+}
+
+fn update_from_json(bytes: &[u8]) -> Result<Update, Refusal> {
+    let object = object(bytes)?;
+    if object.contains_key("filedata") || object.contains_key("filename") {
+        let Some(filedata) = object.get("filedata") else {
+            return Err(bad("filedata", "the field is missing"));
+        };
+        let text = filedata.as_str().ok_or_else(|| bad("filedata", "it is not a string"))?;
+        return Ok(Update::of(Format::Controller, list(&decode(text.as_bytes())?)?));
+    }
+    let fields = Fields::of(object, &["packages", "dry_run", "idempotency_key", "approve"])?;
+    if fields.0.get("packages").is_none_or(Value::is_null) {
+        return Err(bad("packages", "the field is missing"));
+    }
+    let lines: Vec<String> = fields.take("packages")?;
+    Ok(Update {
+        format: Format::Native,
+        packages: PackageList::from_lines(lines.iter().map(String::as_str))?,
+        dry_run: fields.take("dry_run")?,
+        idempotency_key: fields.key()?,
+        approve: fields.take("approve")?,
+    })
+}
+
+/// The fields of a posted object.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn read(media_type: Option<&str>, bytes: &[u8], known: &[&str]) -> Result<Option<Self>, Refusal> {
+        match media_type {
+            _ if bytes.is_empty() => Ok(None),
+            None | Some("application/json") => Self::of(object(bytes)?, known).map(Some),
+            Some(other) => {
+                Err(Refusal::UnsupportedType { sent: other.to_owned(), read: "application/json, or nothing at all" })
+            }
+        }
+    }
+
+    /// A field that is not known is refused: a misspelt `dry_run` must not install.
+    fn of(object: Map<String, Value>, known: &[&str]) -> Result<Self, Refusal> {
+        match object.keys().find(|key| !known.contains(&key.as_str())) {
+            None => Ok(Self(object)),
+            Some(key) => Err(bad(key, &format!("there is no such field; there are {}", known.join(", ")))),
+        }
+    }
+
+    /// A field's value; its default where it is absent or null.
+    fn take<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, Refusal> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(T::default()),
+            Some(value) => T::deserialize(value).map_err(|error| bad(name, &error.to_string())),
+        }
+    }
+
+    fn key(&self) -> Result<Option<String>, Refusal> {
+        let key: Option<String> = self.take("idempotency_key")?;
+        let fits = |key: &String| (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        if key.as_ref().is_none_or(fits) {
+            Ok(key)
+        } else {
+            Err(bad("idempotency_key", &format!("a key has 1 to {MAX_KEY} visible ASCII characters")))
+        }
+    }
+}
+
+fn object(bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| Refusal::BadJson { field: None, detail: error.to_string() })
+}
+
+fn bad(field: &str, detail: &str) -> Refusal {
+    Refusal::BadJson { field: Some(field.to_owned()), detail: format!("{field}: {detail}") }
+}
+
+/// Standard base64, in one line or wrapped.
+fn decode(text: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let packed: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    STANDARD.decode(packed).map_err(|error| Refusal::BadBase64(error.to_string().to_lowercase()))
+}
+
+fn list(bytes: &[u8]) -> Result<PackageList, Refusal> {
+    // Editors on Windows begin a file with a byte order mark.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| Refusal::NotUtf8 {
+        line: bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count() + 1,
+    })?;
+    Ok(text.parse()?)
+}
+
+#[cfg(test)]
+mod tests;

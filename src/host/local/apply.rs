@@ -1,0 +1,174 @@
+//! Applying, and measuring the health afterwards.
+
+use belay_protocol::health::Health;
+use belay_protocol::job::{JobId, JobState};
+use belay_protocol::plan::{Action, Change, Plan};
+use belay_protocol::{Failure, Reason};
+
+use super::Inner;
+use super::prepare::listed;
+use crate::host::device::{Archive, Inventory, PackageRef, Rung, TransactError, Transaction};
+use crate::host::ledger::Phase;
+use crate::host::vault::ObjectKind;
+use crate::host::{health, marks};
+use crate::machine::effect::Applied;
+use crate::machine::{UNDO_ATTEMPTS, gate};
+
+impl Inner {
+    pub(super) fn apply(&mut self, job: JobId, tell: &dyn Fn(f32, &str)) -> Applied {
+        if let Some(verdict) = self.ledger.verdict(job) {
+            return if verdict.end == JobState::Committed {
+                Applied::Done
+            } else {
+                Applied::Touched(Failure::new(Reason::Interrupted, verdict.message.clone()))
+            };
+        }
+        let (open, plan) = match self.planned(job) {
+            Ok(planned) => planned,
+            Err(failure) => return Applied::Touched(failure),
+        };
+        match open.phase {
+            Phase::Captured => {}
+            Phase::Applied | Phase::Verified | Phase::Committing => return Applied::Done,
+            Phase::Opened | Phase::Planned | Phase::Fetched => {
+                return Applied::Untouched(Failure::new(
+                    Reason::State,
+                    "the restore point was not taken; nothing was changed",
+                ));
+            }
+            Phase::Applying | Phase::RollingBack { .. } => {
+                let message = "the update was interrupted while the device was being changed";
+                return Applied::Touched(Failure::new(Reason::Interrupted, message));
+            }
+        }
+        if let Err(failure) = self.ledger.enter(Phase::Applying) {
+            return Applied::Untouched(failure);
+        }
+        match self.device.transact(&self.as_transaction(&plan), tell) {
+            Err(TransactError::Untouched(failure)) => match self.ledger.enter(Phase::Captured) {
+                Ok(()) => Applied::Untouched(failure),
+                Err(state) => Applied::Touched(state),
+            },
+            Err(TransactError::Touched { failure, .. }) => {
+                Applied::Touched(Failure::new(Reason::ApplyFailed, failure.message))
+            }
+            Ok(()) => match self.finish(&open, &plan) {
+                Ok(()) => Applied::Done,
+                Err(failure) => Applied::Touched(failure),
+            },
+        }
+    }
+
+    /// Sets the marks right, checks that the result is the plan, writes the receipt.
+    fn finish(&mut self, open: &crate::host::ledger::Transaction, plan: &Plan) -> Result<(), Failure> {
+        let list = listed(open);
+        for stored in self.load_points(&open.points)? {
+            let marked = stored.point.packages.iter().filter(|captured| captured.new.is_some()).map(|captured| {
+                let automatic = captured.automatic || captured.old.as_ref().is_none_or(|old| !old.is_installed());
+                (captured.package.clone(), automatic && !list.names(&captured.package))
+            });
+            marks::set(self.device.root(), self.device.architecture(), &marked.collect())?;
+        }
+        let inventory = self.device.inventory()?;
+        let differences = unlike(plan, &inventory);
+        if !differences.is_empty() {
+            let message = format!("apt ended well, but the result is not the plan: {}", differences.join("; "));
+            return Err(Failure::new(Reason::ResultDiffers, message));
+        }
+        self.ledger.enter(Phase::Applied)
+    }
+
+    fn as_transaction(&self, plan: &Plan) -> Transaction {
+        let mut transaction = Transaction {
+            install: Vec::new(),
+            remove: Vec::new(),
+            purge: Vec::new(),
+            status: Some(plan.status),
+            rung: Rung::Apply,
+        };
+        for change in &plan.changes {
+            match (&change.new, &change.old, change.action) {
+                (Some(new), _, _) => transaction.install.push(Archive {
+                    package: change.package.clone(),
+                    version: new.version.clone(),
+                    architecture: new.architecture.clone(),
+                    path: self.vault.path(&new.sha256, ObjectKind::Archive),
+                    sha256: new.sha256,
+                }),
+                (None, Some(old), Action::Purge) => transaction.purge.push(reference(change, &old.architecture)),
+                (None, Some(old), Action::Remove) => transaction.remove.push(reference(change, &old.architecture)),
+                (None, _, _) => {}
+            }
+        }
+        transaction
+    }
+
+    pub(super) fn verify(&mut self, job: JobId, tell: &dyn Fn(f32, &str)) -> Result<Health, Failure> {
+        if self.ledger.verdict(job).is_some_and(|verdict| verdict.end == JobState::Committed) {
+            return Ok(Health::default());
+        }
+        let open = self.ledger.transaction(job)?.clone();
+        match open.phase {
+            Phase::Applied | Phase::Verified | Phase::Committing => {}
+            Phase::Opened
+            | Phase::Planned
+            | Phase::Fetched
+            | Phase::Captured
+            | Phase::Applying
+            | Phase::RollingBack { .. } => {
+                let message = "the update was interrupted while the device was being changed";
+                return Err(Failure::new(Reason::Interrupted, message));
+            }
+        }
+        if self.keep_out.is_none() {
+            self.keep_out = Some(self.device.lock()?);
+        }
+        if open.verifications >= UNDO_ATTEMPTS {
+            let message = format!(
+                "the health gate was begun {UNDO_ATTEMPTS} times and never ended; the device may restart in it"
+            );
+            return Err(Failure::new(Reason::Unhealthy, message));
+        }
+        self.ledger.write(|entries| {
+            if let Some(open) = &mut entries.open {
+                open.verifications += 1;
+            }
+        })?;
+        let points = self.load_points(&open.points)?;
+        let before = points.first().map(|stored| stored.point.vitals.clone()).unwrap_or_default();
+        let checks = health::run_checks(self.device.root(), &self.settings.health, tell);
+        let after = health::vitals(self.device.root(), self.device.audit()?)?;
+        let health = Health { before, after, checks };
+        if matches!(gate::judge(&health), gate::Verdict::Healthy { .. }) {
+            self.ledger.enter(Phase::Verified)?;
+        }
+        Ok(health)
+    }
+}
+
+/// Where the inventory is not what the plan wanted, one sentence each.
+fn unlike(plan: &Plan, inventory: &Inventory) -> Vec<String> {
+    let mut differences = Vec::new();
+    for change in &plan.changes {
+        let record = inventory.packages.get(&change.package);
+        let wanted = match (&change.new, change.action) {
+            (Some(new), _) => Some(&new.version),
+            (None, Action::Configure) => change.old.as_ref().map(|old| &old.version),
+            (None, _) => None,
+        };
+        let installed = record.filter(|record| record.is_installed()).and_then(|record| record.version.as_ref());
+        if installed != wanted {
+            let found = record.map_or("gone".to_owned(), |record| {
+                let version = record.version.as_ref().map(ToString::to_string).unwrap_or_default();
+                format!("{version} {}", record.status)
+            });
+            let wanted = wanted.map_or("gone".to_owned(), ToString::to_string);
+            differences.push(format!("{} should be {wanted} and is {found}", change.package));
+        }
+    }
+    differences
+}
+
+fn reference(change: &Change, architecture: &belay_protocol::Architecture) -> PackageRef {
+    PackageRef { package: change.package.clone(), architecture: architecture.clone() }
+}

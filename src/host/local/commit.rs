@@ -1,0 +1,104 @@
+//! Commit: the job's new state becomes the generation in force, its restore point the way back.
+
+use belay_protocol::job::{Generation, JobId, JobState};
+use belay_protocol::{Failure, Reason};
+
+use super::Inner;
+use super::prepare::listed;
+use crate::clock;
+use crate::host::ledger::{GenerationEntry, Phase, verdict};
+use crate::host::restore_point::{self, CapturedPackage, Commit};
+use crate::host::rollback_file;
+use crate::host::tree::{self, Tree};
+
+impl Inner {
+    pub(super) fn commit(&mut self, job: JobId) -> Result<Generation, Failure> {
+        if let Some(closed) = self.ledger.verdict(job).filter(|closed| closed.end == JobState::Committed) {
+            return Ok(closed.generation);
+        }
+        let (open, plan) = self.planned(job)?;
+        match open.phase {
+            Phase::Verified => self.ledger.enter(Phase::Committing)?,
+            Phase::Committing => {}
+            Phase::Opened
+            | Phase::Planned
+            | Phase::Fetched
+            | Phase::Captured
+            | Phase::Applying
+            | Phase::Applied
+            | Phase::RollingBack { .. } => {
+                let message = format!("job {job} was not found healthy; it cannot be committed");
+                return Err(Failure::new(Reason::State, message));
+            }
+        }
+        let mut points = self.load_points(&open.points)?;
+        let [stored] = &mut points[..] else {
+            let message = format!("job {job} has no restore point; it cannot be committed");
+            return Err(Failure::new(Reason::State, message));
+        };
+        let at = clock::now();
+        let inventory = self.device.inventory()?;
+        let text = rollback_file::text(&listed(&open), &inventory);
+        let generation = Generation(stored.point.id);
+        let after = Tree::measure(self.device.root(), &stored.point.scope)?;
+        let left =
+            |captured: &CapturedPackage| (captured.package.clone(), inventory.packages.get(&captured.package).cloned());
+        let commit = Commit {
+            generation,
+            committed_at: at,
+            touched: tree::diff(&stored.point.tree, &after),
+            rollback_file: Some(text.clone()),
+            packages: stored.point.packages.iter().map(left).collect(),
+            automatic: inventory.automatic.clone(),
+        };
+        stored.commit(commit)?;
+        rollback_file::put(&self.settings.rollback_file(), Some(&text))?;
+        let entry = GenerationEntry {
+            generation,
+            parent: stored.point.parent,
+            job,
+            committed_at: at,
+            changes: plan.changes.iter().map(belay_protocol::plan::Change::describe).collect(),
+        };
+        let closed = verdict(&open, JobState::Committed, None, generation, at);
+        self.ledger.close(closed, |entries| {
+            entries.generation = generation;
+            entries.generations.push(entry);
+        })?;
+        self.keep_out = None;
+        self.retire();
+        Ok(generation)
+    }
+
+    /// Drops what retention no longer keeps. A failure here costs space, not safety, so it only warns.
+    pub(super) fn retire(&mut self) {
+        let rules = self.settings.vault.clone();
+        if let Err(failure) = self.prune(&rules) {
+            tracing::warn!("old restore points could not be dropped: {}", failure.message);
+        }
+    }
+
+    /// Drops restore points beyond the rules, then what nothing names in the vault.
+    pub(super) fn prune(&mut self, rules: &crate::config::settings::VaultSettings) -> Result<(Vec<u64>, u64), Failure> {
+        let listing = restore_point::list(&self.points_dir())?;
+        let open = self.ledger.entries().open.iter().flat_map(|open| open.points.clone()).collect();
+        let (kept, dropped) = restore_point::keep(&restore_point::weigh(&listing.points), rules, &open, clock::now());
+        if !dropped.is_empty() {
+            self.ledger.write(|entries| {
+                entries.generations.retain(|entry| !dropped.contains(&entry.generation.0));
+            })?;
+        }
+        for id in &dropped {
+            restore_point::remove(&self.points_dir(), *id)?;
+        }
+        // What a restore point that cannot be read would need is not known, so nothing goes while there is one.
+        let freed = match listing.damaged.is_empty() {
+            false => 0,
+            true => {
+                let kept = listing.points.iter().filter(|stored| kept.contains(&stored.point.id));
+                self.vault.sweep(&kept.flat_map(|stored| stored.point.objects().into_keys()).collect())?
+            }
+        };
+        Ok((dropped, freed))
+    }
+}

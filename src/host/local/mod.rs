@@ -1,0 +1,185 @@
+//! The host in this process: it carries out effects on a device, and writes each into its ledger before and after.
+//!
+//! An effect is answered from the ledger where it has a receipt there. An intent without a receipt means that what
+//! was done is unknown, so it is undone.
+
+mod apply;
+mod commit;
+mod inspect;
+mod plan;
+mod prepare;
+mod rebuild;
+mod recover;
+mod roll_back;
+mod space;
+mod undo;
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use belay_protocol::job::{JobId, JobState, Progress};
+use belay_protocol::{Failure, Reason};
+use nix::fcntl::{Flock, FlockArg};
+
+use super::Host;
+use super::apt::{AptDevice, AptSettings};
+use super::device::Device;
+use super::disk;
+use super::ledger::Ledger;
+use super::vault::Vault;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::durable;
+use crate::failpoint;
+use crate::machine::effect::{Effect, Inspected, Inspection, Outcome};
+
+/// The host in this process.
+pub struct LocalHost {
+    inner: Mutex<Inner>,
+}
+
+/// Everything that effects work on; one effect at a time.
+pub(super) struct Inner {
+    settings: Settings,
+    device: Box<dyn Device>,
+    clock: Clock,
+    vault: Vault,
+    ledger: Ledger,
+    /// Keeps other package managers out between applying and the verdict.
+    keep_out: Option<Box<dyn Send>>,
+    /// Keeps a second host away from the same state folder.
+    _alone: Flock<std::fs::File>,
+}
+
+/// How often and how long to wait for the state folder's lock.
+const LOCK_ATTEMPTS: u32 = 30;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+
+/// Points at which a test may end the process.
+pub const FAILPOINTS: &[&str] = &["host.effect.before", "host.effect.after"];
+
+impl std::fmt::Debug for LocalHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalHost").finish_non_exhaustive()
+    }
+}
+
+impl LocalHost {
+    /// Opens the host on the device that the settings name.
+    pub fn open(settings: &Settings) -> Result<Self, Failure> {
+        // Beside the private folders: apt's own user must be able to reach what it downloads.
+        let work = settings.state_dir.join("apt");
+        disk::make_open_folder(&work)?;
+        let device = AptDevice::new(AptSettings {
+            root: settings.root.path.clone(),
+            scripts: settings.root.scripts,
+            work,
+            packages: settings.packages.clone(),
+            // Not by its path: an update of the agent itself puts another program there.
+            program: PathBuf::from("/proc/self/exe"),
+        })?;
+        Self::on(settings, Box::new(device))
+    }
+
+    /// Opens the host on a given device.
+    pub fn on(settings: &Settings, device: Box<dyn Device>) -> Result<Self, Failure> {
+        let dir = settings.host_dir();
+        folder(&dir)?;
+        let alone = lock_folder(dir.join("lock"))?;
+        let vault = Vault::open(&dir.join("vault"))?;
+        folder(&dir.join("ledger"))?;
+        folder(&dir.join("restore-points"))?;
+        let (ledger, found) = Ledger::open(&dir.join("ledger"))?;
+        let clock = Clock::new(settings.time_zone.as_deref())
+            .map_err(|error| Failure::new(Reason::State, format!("policy.time_zone is not known: {error}")))?;
+        let mut inner =
+            Inner { settings: settings.clone(), device, clock, vault, ledger, keep_out: None, _alone: alone };
+        if !found {
+            inner.rebuild_ledger()?;
+        }
+        Ok(Self { inner: Mutex::new(inner) })
+    }
+
+    /// Closes what a crash left open: before and without the daemon.
+    pub fn recover(&self) {
+        self.lock().recover();
+    }
+
+    /// Whether nothing is open, so that the process may end.
+    pub fn is_idle(&self) -> bool {
+        self.inner.try_lock().is_ok_and(|inner| !inner.is_touched())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Host for LocalHost {
+    fn perform(&self, effect: &Effect, progress: &dyn Fn(Progress)) -> Outcome {
+        failpoint!("host.effect.before");
+        let outcome = self.lock().perform(effect, progress);
+        failpoint!("host.effect.after");
+        outcome
+    }
+
+    fn inspect(&self, inspection: &Inspection) -> Result<Inspected, Failure> {
+        self.lock().inspect(inspection)
+    }
+}
+
+impl Inner {
+    fn perform(&mut self, effect: &Effect, progress: &dyn Fn(Progress)) -> Outcome {
+        let tell = |phase: JobState, job: JobId| {
+            move |percent: f32, detail: &str| progress(Progress { job, phase, percent, detail: detail.to_owned() })
+        };
+        match effect {
+            Effect::Survey => Outcome::Surveyed(Ok(self.ledger.survey())),
+            Effect::Plan { job, request } => {
+                Outcome::Planned(self.plan(*job, request, &tell(JobState::Planning, *job)))
+            }
+            Effect::Fetch { job } => Outcome::Fetched(self.fetch(*job, &tell(JobState::Fetching, *job))),
+            Effect::Capture { job } => Outcome::Captured(self.capture(*job, &tell(JobState::Capturing, *job))),
+            Effect::Apply { job } => Outcome::Applied(self.apply(*job, &tell(JobState::Applying, *job))),
+            Effect::Verify { job } => Outcome::Verified(self.verify(*job, &tell(JobState::Verifying, *job))),
+            Effect::Commit { job } => Outcome::Committed(self.commit(*job)),
+            Effect::RollBack { job, because } => {
+                Outcome::RolledBack(self.roll_back(*job, because, &tell(JobState::RollingBack, *job)))
+            }
+            Effect::Discard { job } => Outcome::Discarded(self.discard(*job)),
+        }
+    }
+
+    /// Whether a transaction is open that may have changed the device and is not given up.
+    fn is_touched(&self) -> bool {
+        self.ledger.entries().open.as_ref().is_some_and(|open| open.phase.touches() && open.stuck.is_none())
+    }
+
+    fn points_dir(&self) -> PathBuf {
+        self.settings.host_dir().join("restore-points")
+    }
+}
+
+fn folder(path: &std::path::Path) -> Result<(), Failure> {
+    durable::make_private_folder(path).map_err(|error| disk::failure("make", path, &error))
+}
+
+fn lock_folder(path: PathBuf) -> Result<Flock<std::fs::File>, Failure> {
+    let file = std::fs::File::create(&path)
+        .map_err(|error| Failure::new(Reason::State, format!("failed to open {}: {error}", path.display())))?;
+    let mut locked = Flock::lock(file, FlockArg::LockExclusiveNonblock);
+    for _ in 0..LOCK_ATTEMPTS {
+        // One that was just killed may take a moment to be gone.
+        let Err((file, _)) = locked else { break };
+        std::thread::sleep(LOCK_PAUSE);
+        locked = Flock::lock(file, FlockArg::LockExclusiveNonblock);
+    }
+    locked.map_err(|(_, error)| {
+        let message = format!(
+            "another belay-agent works on this state folder: {} is locked ({error}); stop that one first",
+            path.display()
+        );
+        Failure::new(Reason::State, message)
+    })
+}

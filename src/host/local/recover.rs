@@ -1,0 +1,62 @@
+//! Recovery at the host's start: an open transaction is closed before and without the daemon.
+
+use belay_protocol::{Failure, Reason};
+
+use super::Inner;
+use crate::host::ledger::Phase;
+use crate::machine::gate;
+
+impl Inner {
+    pub(super) fn recover(&mut self) {
+        let Some(open) = self.ledger.entries().open.clone() else { return };
+        if open.stuck.is_some() || !open.phase.touches() {
+            return;
+        }
+        tracing::warn!(job.id = open.job.0, phase = ?open.phase, "a job was interrupted; closing it");
+        let closed = match &open.phase {
+            Phase::Opened | Phase::Planned | Phase::Fetched | Phase::Captured => return,
+            Phase::Applying => {
+                let message = "the update was interrupted while the device was being changed";
+                self.go_back(&open, &Failure::new(Reason::Interrupted, message))
+            }
+            Phase::RollingBack { because } => self.go_back(&open, because),
+            Phase::Applied => self.judge(&open),
+            Phase::Verified | Phase::Committing => {
+                self.commit(open.job).map(drop).or_else(|failure| self.go_back(&open, &failure))
+            }
+        };
+        if let Err(failure) = closed {
+            tracing::error!(job.id = open.job.0, "recovery did not reach the old state: {}", failure.message);
+        }
+    }
+
+    /// Looks again at a device whose update was applied and not judged.
+    fn judge(&mut self, open: &crate::host::ledger::Transaction) -> Result<(), Failure> {
+        let verdict = self.verify(open.job, &|_, _| {}).map(|health| gate::judge(&health));
+        match verdict {
+            Ok(gate::Verdict::Healthy { .. }) => {
+                self.commit(open.job).map(drop).or_else(|failure| self.go_back(open, &failure))
+            }
+            Ok(gate::Verdict::Unhealthy { causes, .. }) => {
+                self.go_back(open, &Failure::new(Reason::Unhealthy, causes.join("; ")))
+            }
+            Err(failure) => self.go_back(open, &failure),
+        }
+    }
+
+    fn go_back(&mut self, open: &crate::host::ledger::Transaction, because: &Failure) -> Result<(), Failure> {
+        loop {
+            let result = self.roll_back(open.job, because, &|_, _| {}).map(drop);
+            let over = self.ledger.entries().open.as_ref().is_none_or(|open| open.stuck.is_some());
+            match result {
+                // Every other failure is counted in the ledger and ends in `stuck`; a busy lock is waited for.
+                Err(failure) if failure.reason == Reason::LockTimeout && !over => {
+                    tracing::warn!(job.id = open.job.0, "going back waits: {}", failure.message);
+                }
+                Err(failure) if failure.reason == Reason::State => return Err(failure),
+                Err(_) if !over => {}
+                result => return result,
+            }
+        }
+    }
+}

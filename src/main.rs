@@ -1,0 +1,66 @@
+//! belay-agent: what the process is, by its first argument. The library does the rest.
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+use belay_agent::cli::{self, Arguments, Command, ConfigCommand, Exit};
+use belay_agent::config::{self, ConfigError, Overrides, Settings};
+use belay_agent::telemetry::logging;
+use belay_agent::{control, daemon, host};
+use tokio::runtime::Builder;
+
+fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _armed = fail::FailScenario::setup();
+    let arguments = match Arguments::read() {
+        Ok(arguments) => arguments,
+        Err(shown) => return shown,
+    };
+    let ended = match &arguments.command {
+        Command::Run => run(&arguments),
+        Command::Host { recover } => serve(&arguments, *recover),
+        Command::AptHook { file } => check_for_apt(file),
+        Command::Config(ConfigCommand::Check) => check(&arguments),
+        Command::Ask(asked) => ask(&arguments, asked),
+    };
+    ended.unwrap_or_else(|error| cli::failed(error.as_ref(), arguments.json)).into()
+}
+
+fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+    let settings = settings(arguments)?;
+    logging::start(settings.log_level)?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(daemon::run(settings));
+    // A thread that waits for a host that does not answer must not keep the process.
+    runtime.shutdown_background();
+    Ok(ended.map(|()| Exit::Done)?)
+}
+
+fn serve(arguments: &Arguments, only_recover: bool) -> Result<Exit, Box<dyn Error>> {
+    let settings = settings(arguments)?;
+    logging::start(settings.log_level)?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(host::serve::serve(settings, only_recover)).map(|()| Exit::Done)?)
+}
+
+fn check_for_apt(expectation: &Path) -> Result<Exit, Box<dyn Error>> {
+    Ok(host::hook::run(expectation, std::io::stdin()).map(|()| Exit::Done)?)
+}
+
+fn ask(arguments: &Arguments, asked: &cli::Ask) -> Result<Exit, Box<dyn Error>> {
+    let socket = cli::socket(arguments.socket.clone(), arguments.config.as_deref())?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(cli::ask(&socket, arguments.json, asked)))
+}
+
+fn check(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+    let settings = settings(arguments)?;
+    cli::checked(&control::open_doors(&settings.control), arguments.json);
+    Ok(Exit::Done)
+}
+
+fn settings(arguments: &Arguments) -> Result<Settings, ConfigError> {
+    let socket = arguments.socket.as_ref().map(|path| path.to_string_lossy().into_owned());
+    config::load_with(arguments.config.as_deref(), Overrides { socket, ..Overrides::default() })
+}
