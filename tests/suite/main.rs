@@ -1,0 +1,16 @@
+//! Tests of the agent as a whole.
+
+#[cfg(feature = "failpoints")]
+mod crash;
+#[cfg(feature = "failpoints")]
+mod failpoints;
+mod legacy;
+mod model;
+mod private_mounts;
+mod process;
+mod recovery;
+mod rollback;
+mod root;
+mod support;
+mod undo;
+mod update;

@@ -1,0 +1,103 @@
+//! Walls between the parts: the machine is pure, and the protocol does no I/O.
+
+use crate::source::{code_of, has_word, paths_of};
+use crate::tree::{Text, file, files};
+
+#[test]
+fn the_machine_decides_and_never_acts() {
+    let allowed = ["belay_protocol", "jiff", "serde", "thiserror"];
+    let foreign: Vec<String> =
+        dependencies("Cargo.toml").into_iter().filter(|name| !allowed.contains(&&**name)).collect();
+    let mut broken = Vec::new();
+    for file in files("src/machine/", ".rs").iter().filter(|file| !file.is_test()) {
+        let code = code_of(&file.content);
+        broken.extend(has_word(&code, "async").then(|| format!("{}: async", file.path)));
+        for path in paths_of(&code) {
+            let path = from_the_crate(&path, &file.path);
+            let leaves = path.strip_prefix("crate::").is_some_and(|inner| !inner.starts_with("machine"));
+            if leaves || acts(&path) || foreign.iter().any(|name| begins(&path, name)) {
+                broken.push(format!("{}: {path}", file.path));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "the machine may only compute: {broken:#?}");
+}
+
+#[test]
+fn the_protocol_does_no_input_or_output() {
+    let expected = ["deb_version", "jiff", "serde", "thiserror"];
+    assert_eq!(
+        dependencies("crates/protocol/Cargo.toml"),
+        expected,
+        "each program that speaks the protocol pays for it"
+    );
+    let sources = files("crates/protocol/src/", ".rs");
+    let acting = |file: &Text| {
+        let code = code_of(&file.content);
+        let path = paths_of(&code).into_iter().find(|path| acts(path));
+        path.or_else(|| has_word(&code, "async").then(|| "async".to_owned()))
+            .map(|word| format!("{}: {word}", file.path))
+    };
+    let broken: Vec<String> = sources.iter().filter(|file| !file.is_test()).filter_map(acting).collect();
+    assert!(broken.is_empty(), "the protocol is words, nothing more: {broken:#?}");
+}
+
+#[test]
+fn a_way_out_through_super_is_seen() {
+    assert_eq!(from_the_crate("super::rules::Rules", "src/machine/guard.rs"), "crate::machine::rules::Rules");
+    assert_eq!(from_the_crate("super::super::host::Host", "src/machine/guard.rs"), "crate::host::Host");
+    assert_eq!(from_the_crate("super::rules", "src/machine/guard/space.rs"), "crate::machine::guard::rules");
+    assert_eq!(from_the_crate("super::host", "src/machine/mod.rs"), "crate::host");
+    assert_eq!(from_the_crate("self::a::b", "src/machine/guard.rs"), "crate::machine::guard::a::b");
+    assert_eq!(from_the_crate("std::fmt", "src/machine/guard.rs"), "std::fmt");
+}
+
+/// Whether a path leads to files, network, processes, threads, the environment or a clock.
+fn acts(path: &str) -> bool {
+    let doors = [
+        "std::fs",
+        "std::io",
+        "std::net",
+        "std::os",
+        "std::process",
+        "std::thread",
+        "std::env",
+        "std::time::Instant",
+        "std::time::SystemTime",
+        "tokio",
+    ];
+    doors.iter().any(|door| begins(path, door)) || path.ends_with("::now")
+}
+
+fn begins(path: &str, start: &str) -> bool {
+    path.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// The path with `super` and `self` resolved, where the file stands.
+fn from_the_crate(path: &str, file: &str) -> String {
+    let module = file.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
+    let mut here: Vec<&str> = module.split('/').collect();
+    let mut rest = path;
+    loop {
+        if let Some(after) = rest.strip_prefix("super::") {
+            here.pop();
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix("self::") {
+            rest = after;
+        } else {
+            break;
+        }
+    }
+    if rest.len() == path.len() {
+        path.to_owned()
+    } else {
+        ["crate", &here.join("::"), rest].join("::").replace("::::", "::")
+    }
+}
+
+/// The libraries that a package is built with, as code names them; those of its tests are not among them.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let manifest: toml::Table = file(manifest).parse().expect("cargo has read it, or this would not run");
+    let table = manifest["dependencies"].as_table().expect("cargo has read it, or this would not run");
+    table.keys().map(|name| name.replace('-', "_")).collect()
+}
