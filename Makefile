@@ -1,0 +1,86 @@
+# Everything that a person or a machine does with this tree. CI calls these targets and nothing else.
+#
+# One profile (dev) and one set of features serve lints and tests, so what is built once is used by both.
+# CARGO_TARGET_DIR is honoured. Nothing here installs anything on the machine, and nothing needs root.
+
+FEATURES     := --features failpoints
+TARGET_DIR   := $(or $(CARGO_TARGET_DIR),target)
+# How long all tests together may take before they are ended.
+TEST_MINUTES ?= 20
+# How many times `make soak` kills everything, and the seed of the instants; a failure prints the seed to use.
+N            ?= 1000
+SEED         ?= 1
+
+# On a terminal the tests stay in its process group, so that Ctrl-C reaches them; CI ends the whole group.
+BOUNDED      := timeout --kill-after=20 $(if $(CI),,--foreground)
+
+.DEFAULT_GOAL := help
+
+# Says in one sentence what is missing: $(call need,program,what to do)
+need = @command -v $(1) >/dev/null || { echo "make $@ needs $(1): $(2)." >&2; exit 1; }
+need-rust  = $(call need,cargo,install a Rust toolchain of at least $(RUST_FLOOR) from https://rustup.rs) \
+	$(newline)$(call need,cc,apt-get install gcc libc6-dev)
+need-debian = $(call need,apt-get,this is a tool for Debian and what descends from it) \
+	$(newline)$(call need,dpkg-deb,apt-get install dpkg) \
+	$(newline)$(call need,setsid,apt-get install util-linux)
+RUST_FLOOR = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+define newline
+
+
+endef
+
+.PHONY: help
+help: ## show this list
+	@printf 'make ...\n'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='|' read -r target words; do printf '  %-8s %s\n' "$$target" "$$words"; done
+
+.PHONY: build
+build: ## build the agent and the test kit
+	$(need-rust)
+	cargo build --locked --workspace
+
+.PHONY: demo
+demo: build ## tell the story on real apt in a sandbox: install, fail, undo, roll back offline
+	$(need-debian)
+	@'$(TARGET_DIR)/debug/demo' '$(TARGET_DIR)/debug/belay-agent'
+
+.PHONY: test
+test: ## run all tests (real apt and dpkg, on sandbox roots)
+	$(need-rust)
+	$(need-debian)
+	@echo "test: installs nothing on this machine; a dpkg-repack that is missing is downloaded and unpacked privately"
+	@[ "$$(id -u)" != 0 ] || echo "test: you are root, so everything in a sandbox runs as user 65534 (nobody), and root's own tests on a copy of / in memory"
+	cargo test --locked --workspace $(FEATURES) --no-run
+	$(BOUNDED) $(TEST_MINUTES)m cargo test --locked --workspace $(FEATURES) --no-fail-fast </dev/null
+
+.PHONY: check
+check: ## check format, lints, documentation, licences
+	$(need-rust)
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets $(FEATURES) -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace $(FEATURES) --no-deps --document-private-items
+	@if cargo deny --version >/dev/null 2>&1; then \
+		echo "cargo deny check bans licenses sources"; cargo deny --locked --all-features check bans licenses sources; \
+	else \
+		echo "check: cargo-deny is not installed, so licences and duplicates were NOT checked (cargo install cargo-deny)"; \
+	fi
+
+.PHONY: soak
+soak: ## kill everything N=1000 times at random instants (SEED=1, CASE=n for one of them); old or new each time
+	$(need-rust)
+	$(need-debian)
+	cargo build --locked --workspace $(FEATURES)
+	@N='$(N)' SEED='$(SEED)' CASE='$(CASE)' REPEAT='$(REPEAT)' JOBS='$(JOBS)' \
+		'$(TARGET_DIR)/debug/soak' '$(TARGET_DIR)/debug/belay-agent'
+
+.PHONY: size
+size: ## build the release and print how many bytes it takes
+	$(need-rust)
+	cargo build --locked --release --bin belay-agent
+	@printf 'belay-agent: %s bytes, stripped\n' "$$(stat -c %s '$(TARGET_DIR)/release/belay-agent')"
+
+.PHONY: clean
+clean: ## remove what was built
+	$(need-rust)
+	cargo clean
