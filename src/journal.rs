@@ -20,15 +20,25 @@ const CAPACITY: u64 = 4 << 20;
 pub const FAILPOINTS: &[&str] = &["journal.write.before", "journal.write.after"];
 
 impl Journal {
-    /// Opens or makes the journal in `folder`; gives the newest state and the damage found.
+    /// Opens or makes the journal in `folder`; gives the newest state and the damage found. A new one begins an outbox
+    /// with a name of its own.
     pub fn open(folder: &Path) -> Result<(Self, State, Vec<String>), SlotsError> {
         Self::open_sized(folder, CAPACITY)
     }
 
     /// The same with slots of `capacity` bytes.
     pub(crate) fn open_sized(folder: &Path, capacity: u64) -> Result<(Self, State, Vec<String>), SlotsError> {
-        let opened = Slots::open(folder, "journal", capacity)?;
-        Ok((Self { slots: opened.slots }, opened.value.unwrap_or_default(), opened.damage))
+        let opened = Slots::open::<State>(folder, "journal", capacity)?;
+        let mut state = opened.value.unwrap_or_default();
+        if state.outbox.id.is_empty() {
+            // Durable with the first state that is written, before any report of this outbox can be sent.
+            state.outbox.id = random_name().map_err(|source| SlotsError::Io {
+                operation: "read random bytes for",
+                path: folder.to_path_buf(),
+                source,
+            })?;
+        }
+        Ok((Self { slots: opened.slots }, state, opened.damage))
     }
 
     /// Makes `state` durable.
@@ -38,4 +48,11 @@ impl Journal {
         failpoint!("journal.write.after");
         Ok(())
     }
+}
+
+/// A name that no other outbox has: 128 random bits.
+fn random_name() -> std::io::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use belay_agent::cli::{self, Arguments, Command, ConfigCommand, Exit};
 use belay_agent::config::{self, ConfigError, Overrides, Settings};
 use belay_agent::telemetry::logging;
-use belay_agent::{control, daemon, host};
+use belay_agent::{control, daemon, host, remote};
 use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
@@ -56,7 +56,9 @@ fn ask(arguments: &Arguments, asked: &cli::Ask) -> Result<Exit, Box<dyn Error>> 
 
 fn check(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
     let settings = settings(arguments)?;
-    cli::checked(&control::open_doors(&settings.control), arguments.json);
+    let mut warnings = control::open_doors(&settings.control);
+    warnings.extend(remote::open_link(&settings.server));
+    cli::checked(&warnings, arguments.json);
     Ok(Exit::Done)
 }
 

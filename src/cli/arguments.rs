@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use belay_protocol::Reason;
 use belay_protocol::job::Generation;
+use belay_protocol::{DeviceType, Distribution, Reason};
 use clap::{Parser, Subcommand};
 
 use super::exit::{self, Exit};
@@ -110,6 +110,30 @@ pub enum Ask {
     /// Work on what undo needs
     #[command(subcommand)]
     RestorePoint(RestorePointCommand),
+    /// Make this device known to a server, which it polls from then on
+    Enrol {
+        /// Address of the server, such as `https://belay.example`; `server.url` otherwise
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
+        /// Enrolment token; --token-file keeps it out of the list of processes
+        #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
+        token: Option<String>,
+        /// File with the enrolment token on its first line
+        #[arg(long, value_name = "FILE")]
+        token_file: Option<PathBuf>,
+        /// What kind of device this is; server.device_type otherwise
+        #[arg(long, value_name = "NAME")]
+        device_type: Option<DeviceType>,
+        /// Its ring; server.distribution otherwise
+        #[arg(long, value_name = "NAME")]
+        distribution: Option<Distribution>,
+        /// Certificates in PEM to trust beside the system's
+        #[arg(long, value_name = "FILE")]
+        ca_file: Option<PathBuf>,
+        /// Even if the device is enrolled already: it becomes another one
+        #[arg(long)]
+        again: bool,
+    },
 }
 
 /// Work on what undo needs.

@@ -4,13 +4,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use belay_protocol::job::Job;
-use belay_protocol::local::{Findings, PruneRequest, Pruned, RollbackRequest, UpdateRequest};
+use belay_protocol::local::{
+    Findings, PruneRequest, Pruned, RollbackRequest, ServerEnrolRequest, ServerLink, UpdateRequest,
+};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock;
 use crate::config::{self, ConfigError};
+use crate::remote::enrolment::read_token;
 
 use super::arguments::{Ask, RestorePointCommand};
 use super::client::{Client, ClientError};
@@ -27,6 +30,8 @@ enum AskError {
     Client(#[from] ClientError),
     #[error(transparent)]
     What(#[from] WhatError),
+    #[error("cannot read {}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
 }
 
 /// The agent's socket: as the command line says, else the environment, else the settings.
@@ -58,6 +63,17 @@ pub async fn ask(socket: &Path, json: bool, asked: &Ask) -> Exit {
             let request = UpdateRequest { dry_run: true, ..UpdateRequest::default() };
             asking.update(what, request, false).await
         }
+        Ask::Enrol { server, token, token_file, device_type, distribution, ca_file, again } => {
+            let request = ServerEnrolRequest {
+                server: server.clone(),
+                token: token.clone(),
+                device_type: device_type.clone(),
+                distribution: distribution.clone(),
+                ca_pem: None,
+                again: *again,
+            };
+            asking.enrol(request, token_file.as_deref(), ca_file.as_deref()).await
+        }
         Ask::History => asking.show("/history", render::history).await.map(|_| Exit::Done),
         Ask::Verify => asking.show("/verify", render::findings).await.map(|found| exit_of(&found)),
         Ask::RestorePoint(command) => asking.restore_point(*command).await,
@@ -85,6 +101,24 @@ impl Asking {
     async fn rollback(&self, request: &RollbackRequest, no_wait: bool) -> Result<Exit, AskError> {
         let job: Job = self.client.post("/rollback", request).await?;
         self.ended(job, true, no_wait).await
+    }
+
+    /// Files are read here: the agent's own user may not be allowed to.
+    async fn enrol(
+        &self,
+        request: ServerEnrolRequest,
+        token_file: Option<&Path>,
+        ca_file: Option<&Path>,
+    ) -> Result<Exit, AskError> {
+        let read = |path: &Path, read: fn(&Path) -> io::Result<String>| {
+            read(path).map_err(|source| AskError::File { path: path.to_owned(), source })
+        };
+        let token = token_file.map(|path| read(path, read_token)).transpose()?.or(request.token.clone());
+        let ca_pem = ca_file.map(|path| read(path, |path| std::fs::read_to_string(path))).transpose()?;
+        let request = ServerEnrolRequest { token, ca_pem, ..request };
+        let link: ServerLink = self.client.post("/server/enrol", &request).await?;
+        self.answer(&link, |page| render::enrolled(&link, page));
+        Ok(Exit::Done)
     }
 
     /// Follows a job to its end, unless nobody waits for that.
@@ -146,6 +180,7 @@ impl Asking {
         let (exit, body) = match error {
             AskError::Client(error) => (error.exit(), error.body()),
             AskError::What(error) => (Exit::Failed, usage(error)),
+            AskError::File { .. } => (Exit::Failed, usage(error)),
         };
         refused(&body, self.json);
         exit

@@ -35,6 +35,7 @@ tables! {
         packages: Packages = Packages::default(),
         guard: Guard = Guard::default(),
         policy: Policy = Policy::default(),
+        server: Server = Server::default(),
         vault: Vault = Vault::default(),
         health: Health = Health::default(),
         log: Log = Log::default(),
@@ -77,6 +78,18 @@ tables! {
         lockdown: bool = false,
         windows: Vec<String> = Vec::new(),
         time_zone: String = String::new(),
+        server_rollback_days: f64 = 30.0,
+        server_may_approve: Vec<String> = Vec::new(),
+    }
+    Server {
+        url: String = String::new(),
+        token_file: PathBuf = PathBuf::new(),
+        device_type: String = "debian".to_owned(),
+        distribution: String = "stable".to_owned(),
+        ca_file: PathBuf = PathBuf::new(),
+        proxy: String = String::new(),
+        plain_http: bool = false,
+        poll_s: f64 = 60.0,
     }
     Vault {
         max_mb: u64 = 1024,

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use belay_protocol::{DeviceType, Distribution};
 use ipnet::IpNet;
 
 use crate::machine::rules::{CheckSpec, Rules};
+use crate::remote::url::ServerUrl;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +29,8 @@ pub struct Settings {
     pub health: HealthSettings,
     /// What guard and policy allow.
     pub rules: Rules,
+    /// The server that this device polls.
+    pub server: ServerSettings,
     /// The time zone of the maintenance windows; the system's own where there is none.
     pub time_zone: Option<String>,
     /// The least severe level that is logged.
@@ -132,6 +136,52 @@ pub struct HealthSettings {
     pub settle: Duration,
     /// The configured checks.
     pub checks: Vec<CheckSpec>,
+}
+
+/// The server that this device polls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Its address; none leaves it to `belay-agent enrol`.
+    pub url: Option<ServerUrl>,
+    /// The file with the enrolment token: with it and `url` the device enrols by itself.
+    pub token_file: Option<PathBuf>,
+    /// What kind of device this is.
+    pub device_type: DeviceType,
+    /// Its ring.
+    pub distribution: Distribution,
+    /// Certificates, in PEM, that are trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How the server is reached.
+    pub proxy: Proxy,
+    /// Keys and reports may cross the network unencrypted. Loud.
+    pub plain_http: bool,
+    /// Time between two polls until the server has named its own.
+    pub poll: Duration,
+}
+
+/// How the server is reached.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Proxy {
+    /// As `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
+    Environment,
+    /// Straight, whatever the environment says.
+    Direct,
+    /// Through this one, `http://host:port`.
+    Through(String),
+}
+
+impl std::fmt::Debug for Proxy {
+    /// Without the user and the password that the address may hold.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Environment => f.write_str("Environment"),
+            Self::Direct => f.write_str("Direct"),
+            Self::Through(url) => {
+                let open = url.rsplit_once('@').map_or(url.as_str(), |(_, place)| place);
+                f.debug_tuple("Through").field(&open).finish()
+            }
+        }
+    }
 }
 
 impl Settings {

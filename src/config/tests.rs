@@ -152,3 +152,14 @@ fn what_is_written_arrives_with_its_unit() {
 fn the_clock_of_this_machine_is_past_the_instant_before_which_none_is_believed() {
     assert!(Settings::default().rules.policy.not_before < crate::clock::now());
 }
+
+#[test]
+fn a_server_is_reached_in_clear_only_where_that_is_set_by_name() {
+    let url = |settings: Settings| settings.server.url.map(|url| url.to_string());
+    let clear = "[server]\nurl = \"http://belay.example/\"\nplain_http = true";
+    assert_eq!(url(settings(clear).unwrap()).as_deref(), Some("http://belay.example"));
+    assert_eq!(crate::remote::open_link(&settings(clear).unwrap().server).len(), 1, "and then it is told");
+    let loopback = settings("server.url = \"http://127.0.0.1:8080\"").unwrap();
+    assert!(crate::remote::open_link(&loopback.server).is_empty());
+    assert_eq!(url(loopback).as_deref(), Some("http://127.0.0.1:8080"));
+}

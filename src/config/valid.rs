@@ -2,11 +2,13 @@
 
 mod check;
 mod control;
+mod server;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use belay_protocol::Reason;
 use jiff::Timestamp;
 
 use super::error::Problem;
@@ -27,6 +29,7 @@ pub(super) fn valid(file: File, as_root: bool) -> Result<Settings, Problem> {
         health: health(file.health)?,
         time_zone: time_zone(&file.policy)?,
         rules: Rules { guard: guard(file.guard)?, policy: policy(&file.policy)? },
+        server: server::server(file.server)?,
         log_level: level(file.log.level),
     })
 }
@@ -99,7 +102,26 @@ fn patterns(key: &[&str], patterns: Vec<String>) -> Result<Vec<String>, Problem>
 fn policy(policy: &file::Policy) -> Result<PolicyRules, Problem> {
     let windows: Result<Vec<Window>, _> = policy.windows.iter().map(|text| text.parse()).collect();
     let windows = windows.map_err(|error| Problem::new(&["policy", "windows"], error.to_string()))?;
-    Ok(PolicyRules { lockdown: policy.lockdown, windows, not_before: NOT_BEFORE })
+    let days = policy.server_rollback_days;
+    let server_rollback_within = seconds(&["policy", "server_rollback_days"], days * DAY)?;
+    Ok(PolicyRules {
+        lockdown: policy.lockdown,
+        windows,
+        not_before: NOT_BEFORE,
+        server_rollback_within,
+        server_may_approve: reasons(&["policy", "server_may_approve"], &policy.server_may_approve)?,
+    })
+}
+
+fn reasons(key: &[&str], codes: &[String]) -> Result<Vec<Reason>, Problem> {
+    let known = || Reason::ALL.iter().copied().filter(|reason| reason.can_be_approved());
+    let reason = |code: &String| {
+        known().find(|reason| reason.code() == code).ok_or_else(|| {
+            let codes: Vec<_> = known().map(Reason::code).collect();
+            Problem::new(key, format!("{code:?} cannot be approved; these can: {}", codes.join(", ")))
+        })
+    };
+    codes.iter().map(reason).collect()
 }
 
 fn time_zone(policy: &file::Policy) -> Result<Option<String>, Problem> {

@@ -104,7 +104,7 @@ fn log_legacy(door: Door, peer: Peer, head: &Parts) {
         (Door::Legacy, Peer::Tcp { remote, .. }) => {
             tracing::info!(%remote, method = %head.method, path = head.uri.path(), "call without a credential let in by control.legacy");
         }
-        (Door::Legacy, Peer::Member { .. } | Peer::Stranger { .. }) | (Door::Socket | Door::Tcp, _) => {}
+        (Door::Legacy, Peer::Member { .. } | Peer::Stranger { .. }) | (Door::Socket | Door::Tcp | Door::Server, _) => {}
     }
 }
 

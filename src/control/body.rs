@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use belay_protocol::job::Generation;
-use belay_protocol::local::{PruneRequest, RollbackRequest};
+use belay_protocol::local::{PruneRequest, RollbackRequest, ServerEnrolRequest};
 use belay_protocol::{PackageList, Reason};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
@@ -137,6 +137,22 @@ pub(super) fn prune(media_type: Option<&str>, bytes: &[u8]) -> Result<PruneReque
         return Err(bad("keep", "at least 1 restore point is kept: without one nothing can be undone"));
     }
     Ok(request)
+}
+
+/// Understands the body of `POST /server/enrol`; an empty one asks for what the settings say.
+pub(super) fn enrol(media_type: Option<&str>, bytes: &[u8]) -> Result<ServerEnrolRequest, Refusal> {
+    let known = ["server", "token", "device_type", "distribution", "ca_pem", "again"];
+    let Some(fields) = Fields::read(media_type, bytes, &known)? else {
+        return Ok(ServerEnrolRequest::default());
+    };
+    Ok(ServerEnrolRequest {
+        server: fields.take("server")?,
+        token: fields.take("token")?,
+        device_type: fields.take("device_type")?,
+        distribution: fields.take("distribution")?,
+        ca_pem: fields.take("ca_pem")?,
+        again: fields.take("again")?,
+    })
 }
 
 impl Update {

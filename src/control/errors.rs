@@ -9,6 +9,7 @@ use belay_protocol::local::ErrorBody;
 use belay_protocol::{Failure, ListError, MAX_LINES, Reason};
 
 use crate::machine::admit::Denial;
+use crate::remote::enrolment::EnrolError;
 
 use super::body::MAX_BODY;
 
@@ -78,6 +79,15 @@ pub enum Refusal {
     Denied(Denial),
     /// The host could not answer.
     Failed(Failure),
+    /// The device did not become known to the server.
+    NotEnrolled {
+        /// The status.
+        status: StatusCode,
+        /// The code.
+        code: &'static str,
+        /// The sentence.
+        message: String,
+    },
     /// The job that a caller of the old format waited for did not end as asked.
     Ended(Box<Job>),
     /// The agent contradicted itself.
@@ -109,6 +119,7 @@ impl Refusal {
             | Self::BadList(ListError::Line { .. } | ListError::Conflict { .. }) => StatusCode::BAD_REQUEST,
             Self::Denied(denial) => status_of(denial.failure.reason),
             Self::Failed(failure) => status_of(failure.reason),
+            Self::NotEnrolled { status, .. } => *status,
             Self::Ended(job) => status_of_end(job),
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -139,6 +150,7 @@ impl Refusal {
             Self::BadList(ListError::Line { .. } | ListError::Conflict { .. }) => "bad_line",
             Self::Denied(denial) => denial.failure.reason.code(),
             Self::Failed(failure) => failure.reason.code(),
+            Self::NotEnrolled { code, .. } => code,
             Self::Ended(job) => job.reason.map_or(job.state.word(), Reason::code),
             Self::Internal(_) => "internal",
         }
@@ -193,6 +205,7 @@ impl Refusal {
             Self::BadList(error @ (ListError::Line { .. } | ListError::Conflict { .. })) => error.to_string(),
             Self::Denied(denial) => denial.failure.message.clone(),
             Self::Failed(failure) => failure.message.clone(),
+            Self::NotEnrolled { message, .. } => message.clone(),
             Self::Ended(job) => job.message.clone(),
             Self::Internal(what) => format!("the agent contradicted itself ({what}): please report this with its log"),
         }
@@ -224,6 +237,7 @@ impl Refusal {
             | Self::UnsupportedType { .. }
             | Self::BadBase64(_)
             | Self::Failed(_)
+            | Self::NotEnrolled { .. }
             | Self::Internal(_) => {}
         }
         body
@@ -237,7 +251,7 @@ impl Refusal {
 fn status_of(reason: Reason) -> StatusCode {
     match reason {
         Reason::BadKey => StatusCode::BAD_REQUEST,
-        Reason::Lockdown => StatusCode::FORBIDDEN,
+        Reason::Lockdown | Reason::TooOld => StatusCode::FORBIDDEN,
         Reason::Busy
         | Reason::KeyReused
         | Reason::Window
@@ -247,6 +261,7 @@ fn status_of(reason: Reason) -> StatusCode {
         | Reason::Cancelled
         | Reason::NothingToUndo
         | Reason::UnknownGeneration
+        | Reason::OtherRelease
         | Reason::Drift
         | Reason::DeviceBroken
         | Reason::ForeignChange
@@ -261,6 +276,7 @@ fn status_of(reason: Reason) -> StatusCode {
         | Reason::Denied
         | Reason::UnknownPackage
         | Reason::VersionUnavailable
+        | Reason::ClosureUnavailable
         | Reason::UnmetDependency
         | Reason::DryRun => StatusCode::UNPROCESSABLE_ENTITY,
         Reason::SourcesUnavailable => StatusCode::BAD_GATEWAY,
@@ -277,6 +293,18 @@ fn status_of(reason: Reason) -> StatusCode {
         | Reason::Unhealthy
         | Reason::Interrupted
         | Reason::UndoFailed => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The status for an enrolment that came to nothing.
+fn status_of_enrolment(error: &EnrolError) -> StatusCode {
+    match error {
+        EnrolError::NoServer | EnrolError::BadServer(_) | EnrolError::BadCertificates(_) => StatusCode::BAD_REQUEST,
+        EnrolError::OtherServer(_) | EnrolError::Already { .. } => StatusCode::CONFLICT,
+        EnrolError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        EnrolError::Unreachable(_) => StatusCode::BAD_GATEWAY,
+        EnrolError::Storage(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        EnrolError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -313,6 +341,12 @@ impl From<Denial> for Refusal {
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
+    }
+}
+
+impl From<EnrolError> for Refusal {
+    fn from(error: EnrolError) -> Self {
+        Self::NotEnrolled { status: status_of_enrolment(&error), code: error.code(), message: error.sentence() }
     }
 }
 

@@ -38,7 +38,9 @@ pub(super) async fn prune(State(control): State<ControlState>, posted: Posted) -
     let keep = body::prune(posted.media_type.as_deref(), &posted.bytes)?.keep;
     match control.handle.inspect(Inspection::Prune { keep }).await? {
         Inspected::Pruned { dropped, freed_bytes } => Ok(Json(Pruned { dropped, freed_bytes })),
-        Inspected::RestorePoints(_) | Inspected::Findings(_) => Err(Refusal::Internal("an answer to another question")),
+        Inspected::RestorePoints(_) | Inspected::Findings(_) | Inspected::Measured(_) => {
+            Err(Refusal::Internal("an answer to another question"))
+        }
     }
 }
 
@@ -51,14 +53,16 @@ async fn find(control: &ControlState, id: &str) -> Result<RestorePointView, Refu
 async fn restore_points(control: &ControlState) -> Result<Vec<RestorePointView>, Refusal> {
     match control.handle.inspect(Inspection::RestorePoints).await? {
         Inspected::RestorePoints(points) => Ok(points),
-        Inspected::Findings(_) | Inspected::Pruned { .. } => Err(Refusal::Internal("an answer to another question")),
+        Inspected::Findings(_) | Inspected::Measured(_) | Inspected::Pruned { .. } => {
+            Err(Refusal::Internal("an answer to another question"))
+        }
     }
 }
 
 async fn findings(control: &ControlState, inspection: Inspection) -> Result<Json<Findings>, Refusal> {
     match control.handle.inspect(inspection).await? {
         Inspected::Findings(findings) => Ok(Json(Findings { findings })),
-        Inspected::RestorePoints(_) | Inspected::Pruned { .. } => {
+        Inspected::RestorePoints(_) | Inspected::Measured(_) | Inspected::Pruned { .. } => {
             Err(Refusal::Internal("an answer to another question"))
         }
     }

@@ -47,7 +47,8 @@ pub(super) async fn update(
         Format::List => door != Door::Legacy,
         Format::Controller | Format::Base64 => false,
     };
-    let request = Request::Update { packages: update.packages, dry_run: update.dry_run, approve: update.approve };
+    let request =
+        Request::Update { packages: update.packages, dry_run: update.dry_run, approve: update.approve, release: None };
     if native {
         let patience = if update.dry_run { Patience::Endless } else { patience(&headers) };
         return submit(&control, request, door, update.idempotency_key, patience).await;
@@ -65,7 +66,7 @@ pub(super) async fn post_plan(
     posted: Posted,
 ) -> Result<Response, Refusal> {
     let update = body::update(posted.media_type.as_deref(), &posted.bytes)?;
-    let request = Request::Update { packages: update.packages, dry_run: true, approve: update.approve };
+    let request = Request::Update { packages: update.packages, dry_run: true, approve: update.approve, release: None };
     submit(&control, request, door, update.idempotency_key, Patience::Endless).await
 }
 
@@ -75,7 +76,7 @@ pub(super) async fn get_plan(
     uri: Uri,
 ) -> Result<Response, Refusal> {
     let packages: PackageList = query::packages(&uri)?;
-    let request = Request::Update { packages, dry_run: true, approve: Vec::new() };
+    let request = Request::Update { packages, dry_run: true, approve: Vec::new(), release: None };
     submit(&control, request, door, None, Patience::Endless).await
 }
 
@@ -86,7 +87,7 @@ pub(super) async fn post_rollback(
     posted: Posted,
 ) -> Result<Response, Refusal> {
     let asked = body::rollback(posted.media_type.as_deref(), &posted.bytes)?;
-    let request = Request::Rollback { to: asked.to, approve: asked.approve };
+    let request = Request::Rollback { to: asked.to, approve: asked.approve, from: None };
     submit(&control, request, door, asked.idempotency_key, patience(&headers)).await
 }
 
@@ -95,7 +96,7 @@ pub(super) async fn get_rollback(
     Extension(door): Extension<Door>,
     uri: Uri,
 ) -> Result<Response, Refusal> {
-    let request = Request::Rollback { to: query::to(&uri)?, approve: Vec::new() };
+    let request = Request::Rollback { to: query::to(&uri)?, approve: Vec::new(), from: None };
     legacy_submit(&control, request, door, Asked::Rollback).await
 }
 

@@ -15,6 +15,7 @@ mod peer;
 mod query;
 mod routes;
 mod serve;
+mod server;
 mod state;
 mod token;
 mod views;

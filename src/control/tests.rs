@@ -14,7 +14,7 @@ use axum::http::Request as HttpRequest;
 use axum::http::request::Builder;
 use axum::response::Response;
 use belay_protocol::job::{Door, Job, JobId, JobState, Request};
-use belay_protocol::local::{RestorePointState, RestorePointView};
+use belay_protocol::local::{RestorePointState, RestorePointView, ServerLink};
 use belay_protocol::{Failure, PackageList, Reason};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
@@ -26,16 +26,17 @@ use crate::daemon::handle::{Admitted, Call, Handle, View};
 use crate::machine::admit::Denial;
 use crate::machine::effect::{Inspected, Inspection};
 use crate::machine::state::{Running, Step, Stuck};
+use crate::remote::door::{EnrolCall, LinkDoor, LinkView};
 use crate::telemetry::metrics::Metrics;
 
 pub(crate) const TOKEN: &str = "a-token-of-the-tests";
 
 pub(crate) fn update_of(list: &str) -> Request {
-    Request::Update { packages: list.parse::<PackageList>().unwrap(), dry_run: false, approve: vec![] }
+    Request::Update { packages: list.parse::<PackageList>().unwrap(), dry_run: false, approve: vec![], release: None }
 }
 
 pub(crate) fn rollback_of(to: Option<u64>) -> Request {
-    Request::Rollback { to: to.map(belay_protocol::job::Generation), approve: vec![] }
+    Request::Rollback { to: to.map(belay_protocol::job::Generation), approve: vec![], from: None }
 }
 
 pub(crate) fn job(id: u64, request: Request, state: JobState) -> Job {
@@ -76,6 +77,7 @@ pub(crate) struct World {
     pub view: Arc<watch::Sender<Arc<View>>>,
     /// What the daemon was asked, in order.
     pub asked: mpsc::UnboundedReceiver<(Request, Door, Option<String>)>,
+    state: ControlState,
     _token: tempfile::TempDir,
 }
 
@@ -109,7 +111,23 @@ impl World {
         let (metrics, mut observer) = Metrics::new();
         observer.see(&View::default());
         let state = ControlState::new(Handle::new(calls, watch), metrics, &settings).unwrap();
-        Self { router: router(state), view, asked, _token: folder }
+        Self { router: router(state.clone()), view, asked, state, _token: folder }
+    }
+
+    /// Puts a link behind the router, and returns what it is asked.
+    pub(crate) fn link(&mut self) -> mpsc::Receiver<EnrolCall> {
+        let (calls, receive) = mpsc::channel(1);
+        let link = ServerLink {
+            url: "https://b".into(),
+            device: None,
+            authorized: None,
+            last_contact: None,
+            last_error: None,
+        };
+        let (_, view) = watch::channel(LinkView { link: Some(link), warnings: vec!["the link warns".into()] });
+        let handle = self.state.handle.clone().with_link(LinkDoor::new(calls, view));
+        self.router = router(ControlState { handle, ..self.state.clone() });
+        receive
     }
 
     /// Calls as a process on the device that may use the socket.
@@ -157,6 +175,9 @@ async fn daemon(
                     }
                 }
             }
+            Call::Answered { done, .. } | Call::AnotherOutbox { done, .. } => {
+                let _ = done.send(());
+            }
             Call::Inspect { inspection, answer } => {
                 let _ = answer.send(Ok(inspected(inspection)));
             }
@@ -174,7 +195,7 @@ fn show(view: &mut View, job: Job) {
         }
         view.state_mut().ended.push_back(job);
     } else {
-        view.state_mut().running = Some(Running { job, step: Step::Planning, restarts: 0 });
+        view.state_mut().running = Some(Running { job, step: Step::Planning, restarts: 0, closure: None });
     }
 }
 
@@ -190,6 +211,7 @@ fn inspected(inspection: Inspection) -> Inspected {
         }]),
         Inspection::VerifyRestorePoint { id } => Inspected::Findings(vec![format!("restore point {id} lacks a file")]),
         Inspection::VerifyDevice => Inspected::Findings(vec![]),
+        Inspection::Measure => Inspected::Measured(Default::default()),
         Inspection::Prune { keep } => Inspected::Pruned { dropped: keep.into_iter().collect(), freed_bytes: 7 },
     }
 }

@@ -9,13 +9,14 @@ use belay_protocol::local::{History, Status};
 use serde_json::{Value, json};
 
 use crate::daemon::handle::View;
+use crate::remote::door::LinkView;
 use crate::telemetry::metrics;
 
 use super::errors::Refusal;
 use super::state::ControlState;
 
 pub(super) async fn status(State(control): State<ControlState>) -> Json<Status> {
-    Json(status_of(&control.handle.view().borrow()))
+    Json(status_of(&control.handle.view().borrow(), control.handle.server()))
 }
 
 pub(super) async fn history(State(control): State<ControlState>) -> Json<History> {
@@ -43,7 +44,7 @@ pub(super) fn job_id(text: &str) -> Result<JobId, Refusal> {
     text.parse().map(JobId).map_err(|_| Refusal::UnknownJob(text.to_owned()))
 }
 
-fn status_of(view: &View) -> Status {
+fn status_of(view: &View, server: LinkView) -> Status {
     let state = &view.state;
     let current = state.generations.iter().find(|generation| generation.current);
     let reachable = |wanted| state.generations.iter().any(|other| other.generation == wanted && other.reachable);
@@ -56,7 +57,13 @@ fn status_of(view: &View) -> Status {
         progress: view.progress.clone(),
         queued: state.queued.as_ref().map(|job| job.id),
         last: state.ended.back().cloned(),
-        warnings: view.warnings.iter().chain(&state.damage).cloned().collect(),
+        warnings: [&view.warnings, &state.damage, &server.warnings]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .chain(state.outbox.warning())
+            .collect(),
+        server: server.link,
     }
 }
 

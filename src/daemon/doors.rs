@@ -51,9 +51,9 @@ impl Doors {
     /// Binds every door that the settings name.
     pub(super) async fn open(settings: &Control, handle: Handle) -> Result<Self, DoorError> {
         let (metrics, observer) = Metrics::new();
-        let view = handle.view();
+        let (view, link) = (handle.view(), handle.link());
         let state = ControlState::new(handle, metrics, settings).map_err(DoorError::Token)?;
-        tokio::spawn(observer.follow(view));
+        tokio::spawn(observer.follow(view, link));
         if let Some(folder) = settings.socket.parent() {
             std::fs::create_dir_all(folder)
                 .map_err(|source| DoorError::Folder { path: folder.to_path_buf(), source })?;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use belay_protocol::job::{Door, Job, JobId, JobState, Progress, Request};
+use belay_protocol::sync::SyncResponse;
 use belay_protocol::{Failure, Reason};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -13,6 +14,7 @@ use crate::clock::Clock;
 use crate::durable::SlotsError;
 use crate::failpoint;
 use crate::host::Host;
+use crate::identity;
 use crate::journal::Journal;
 use crate::machine;
 use crate::machine::admit::{Admission, Denial, admit};
@@ -151,13 +153,14 @@ impl Engine {
 
     /// Makes a state durable, then shows it, then queues its effects.
     fn adopt(&mut self, mut state: State, effects: Vec<Effect>) -> Result<(), SlotsError> {
-        match self.journal.write(&state) {
-            Err(SlotsError::TooLarge { .. }) => {
-                state.forget_all_details();
-                self.journal.write(&state)?;
+        let mut written = self.journal.write(&state);
+        for forget in [State::forget_all_details, State::forget_closures] {
+            if matches!(written, Err(SlotsError::TooLarge { .. })) {
+                forget(&mut state);
+                written = self.journal.write(&state);
             }
-            written => written?,
         }
+        written?;
         self.log(&state);
         self.state = Arc::new(state);
         let state = self.state.clone();
@@ -187,6 +190,14 @@ impl Engine {
             Call::Request { request, door, idempotency_key, answer } => {
                 let _ = answer.send(self.request(request, door, idempotency_key)?);
             }
+            Call::Answered { answer, done } => {
+                self.answered(*answer).map_err(EngineError::Journal)?;
+                let _ = done.send(());
+            }
+            Call::AnotherOutbox { instead_of, done } => {
+                self.begin_outbox(&instead_of).map_err(EngineError::Journal)?;
+                let _ = done.send(());
+            }
             Call::Inspect { inspection, answer } => {
                 if let Some(running) = &self.state.running {
                     let message =
@@ -199,6 +210,45 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Takes the server's answer. One that changes nothing, as an assignment that is offered until its end, costs no write.
+    fn answered(&mut self, answer: SyncResponse) -> Result<(), SlotsError> {
+        let SyncResponse { acknowledged, assignment, cancel, .. } = answer;
+        let now = self.clock.now();
+        let offered = assignment.as_ref().map(|assignment| assignment.id.clone());
+        let input = Input::Answered { acknowledged, assignment, cancel };
+        let (state, effects) = machine::step((*self.state).clone(), &self.rules, &now, input);
+        if state == *self.state && effects.is_empty() {
+            return Ok(());
+        }
+        match (self.adopt(state, effects), offered) {
+            (Err(SlotsError::TooLarge { size, capacity, .. }), Some(assignment)) => {
+                let message = format!(
+                    "with this assignment the journal would take {size} bytes of {capacity}; split the list into several \
+                     releases"
+                );
+                let failure = Failure::new(Reason::State, message);
+                self.take(&now, Input::Unfit { assignment, failure })
+            }
+            (adopted, _) => adopted,
+        }
+    }
+
+    fn begin_outbox(&mut self, instead_of: &str) -> Result<(), SlotsError> {
+        if self.state.outbox.id != instead_of {
+            return Ok(());
+        }
+        match identity::random() {
+            Ok(id) => {
+                tracing::warn!("the journal is older than what the server was told; reports go on in another outbox");
+                self.take(&self.clock.now(), Input::AnotherOutbox { id })
+            }
+            Err(error) => {
+                tracing::warn!("another outbox is begun after the next poll: {error}");
+                Ok(())
+            }
+        }
     }
 
     fn request(

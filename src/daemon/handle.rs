@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use belay_protocol::Failure;
 use belay_protocol::job::{Door, JobId, Progress, Request};
+use belay_protocol::local::{ServerEnrolRequest, ServerLink};
+use belay_protocol::sync::SyncResponse;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::machine::admit::Denial;
 use crate::machine::effect::{Inspected, Inspection};
 use crate::machine::state::State;
+use crate::remote::door::{LinkDoor, LinkView};
+use crate::remote::enrolment::EnrolError;
 
 /// What doors are shown: the newest state, replaced as a whole.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +47,20 @@ pub enum Call {
         /// Where the job's number, or the refusal, goes.
         answer: oneshot::Sender<Result<Admitted, Denial>>,
     },
+    /// Take the server's answer; it is durable when `done` hears of it.
+    Answered {
+        /// The answer.
+        answer: Box<SyncResponse>,
+        /// Told when it is durable.
+        done: oneshot::Sender<()>,
+    },
+    /// Begin another outbox; it is durable when `done` hears of it.
+    AnotherOutbox {
+        /// The one whose numbers the server has seen before.
+        instead_of: String,
+        /// Told when it is durable.
+        done: oneshot::Sender<()>,
+    },
     /// Ask the host a question.
     Inspect {
         /// The question.
@@ -66,12 +84,19 @@ pub struct Admitted {
 pub struct Handle {
     calls: mpsc::Sender<Call>,
     view: watch::Receiver<Arc<View>>,
+    link: Option<LinkDoor>,
 }
 
 impl Handle {
     /// Wraps the two channels; the daemon holds the other ends.
     pub fn new(calls: mpsc::Sender<Call>, view: watch::Receiver<Arc<View>>) -> Self {
-        Self { calls, view }
+        Self { calls, view, link: None }
+    }
+
+    /// The same, with the way to whoever speaks with the server.
+    #[must_use]
+    pub fn with_link(self, link: LinkDoor) -> Self {
+        Self { link: Some(link), ..self }
     }
 
     /// Asks for a job.
@@ -93,6 +118,40 @@ impl Handle {
         let stopping = || Denial::stopping().failure;
         self.calls.send(Call::Inspect { inspection, answer }).await.map_err(|_| stopping())?;
         receive.await.map_err(|_| stopping())?
+    }
+
+    /// Hands over the server's answer to a sync, and returns when what follows from it is durable.
+    pub async fn answered(&self, answer: SyncResponse) -> Result<(), Denial> {
+        let (done, receive) = oneshot::channel();
+        let call = Call::Answered { answer: Box::new(answer), done };
+        self.calls.send(call).await.map_err(|_| Denial::stopping())?;
+        receive.await.map_err(|_| Denial::stopping())
+    }
+
+    /// Begins another outbox in place of this one, and returns when it is durable.
+    pub async fn another_outbox(&self, instead_of: String) -> Result<(), Denial> {
+        let (done, receive) = oneshot::channel();
+        let call = Call::AnotherOutbox { instead_of, done };
+        self.calls.send(call).await.map_err(|_| Denial::stopping())?;
+        receive.await.map_err(|_| Denial::stopping())
+    }
+
+    /// Makes the device known to a server, and begins to poll it.
+    pub async fn enrol(&self, request: ServerEnrolRequest) -> Result<ServerLink, EnrolError> {
+        match &self.link {
+            Some(link) => link.enrol(request).await,
+            None => Err(EnrolError::Stopping),
+        }
+    }
+
+    /// How the device and its server stand, now and as it changes; none where nobody speaks with a server.
+    pub fn link(&self) -> Option<watch::Receiver<LinkView>> {
+        self.link.as_ref().map(LinkDoor::watch)
+    }
+
+    /// How the device and its server stand.
+    pub fn server(&self) -> LinkView {
+        self.link.as_ref().map(LinkDoor::view).unwrap_or_default()
     }
 
     /// The view, now and as it changes.

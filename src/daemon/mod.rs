@@ -21,7 +21,9 @@ use crate::durable::{self, SlotsError};
 use crate::host::Host;
 use crate::host::local::LocalHost;
 use crate::host::remote::RemoteHost;
+use crate::identity::{self, IdentityError, IdentityStore};
 use crate::journal::Journal;
+use crate::remote::{self, Link};
 use crate::telemetry::notify;
 
 use doors::Doors;
@@ -43,6 +45,9 @@ pub enum RunError {
     /// The journal could not be opened.
     #[error("failed to open the journal")]
     Journal(#[source] SlotsError),
+    /// The device's identity could not be read.
+    #[error("failed to open the device's identity")]
+    Identity(#[source] IdentityError),
     /// The time zone of the maintenance windows is not known.
     #[error("failed to find the time zone of policy.time_zone")]
     TimeZone(#[source] jiff::Error),
@@ -65,17 +70,24 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let clock = Clock::new(settings.time_zone.as_deref()).map_err(RunError::TimeZone)?;
     let folder = settings.daemon_dir();
     durable::make_private_folder(&folder).map_err(|source| RunError::Folder { path: folder.clone(), source })?;
-    let (journal, state, damage) = Journal::open(&folder).map_err(RunError::Journal)?;
+    let (journal, mut state, damage) = Journal::open(&folder).map_err(RunError::Journal)?;
+    if state.outbox.id.is_empty() {
+        state.outbox.id = identity::random().map_err(RunError::Identity)?;
+    }
+    let (store, damaged_identity) = IdentityStore::open(&folder).map_err(RunError::Identity)?;
     let mut warnings = control::open_doors(&settings.control);
-    warnings.extend(damage);
+    warnings.extend(remote::open_link(&settings.server));
+    warnings.extend(damage.into_iter().chain(damaged_identity));
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
     let host = start_host(&settings).await?;
     let (engine, handle) = Engine::new(host, journal, state, settings.rules.clone(), clock, warnings);
-    let doors = Doors::open(&settings.control, handle).await.map_err(RunError::Doors)?;
+    let (link, door) = Link::new(handle.clone(), &settings, store);
+    let doors = Doors::open(&settings.control, handle.with_link(door)).await.map_err(RunError::Doors)?;
     let (stop, stopping) = watch::channel(false);
     let serving = tokio::spawn(doors.serve(stopping.clone()));
+    tokio::spawn(link.run(stopping.clone()));
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
     tokio::spawn(async move {

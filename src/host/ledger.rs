@@ -3,13 +3,14 @@
 //! Its value is one small snapshot: the open transaction with the last intent or receipt, the generations, the
 //! verdicts of closed transactions. Lost, it is rebuilt from the restore points' folders.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 
 use belay_protocol::job::{Generation, JobId, JobState, Request};
 use belay_protocol::local::GenerationView;
 use belay_protocol::plan::Plan;
-use belay_protocol::{Failure, PackageList, Reason};
+use belay_protocol::sync::AssignmentRef;
+use belay_protocol::{Closure, Failure, PackageList, Reason, ReleaseOrder, ReleaseVersion};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,9 @@ pub struct Entries {
     pub denied: VecDeque<Denied>,
     /// The number of the next restore point, which is that of the generation that it makes way for.
     pub next_point: u64,
+    /// Releases that changed nothing, oldest first, at most `MARKS_REMEMBERED`.
+    #[serde(default)]
+    pub marks: Vec<ReleaseMark>,
 }
 
 /// A generation made by a committed update.
@@ -57,6 +61,24 @@ pub struct GenerationEntry {
     pub committed_at: Timestamp,
     /// What it changed, a line a package.
     pub changes: Vec<String>,
+    /// The release that its update was ordered as, where a server ordered it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseVersion>,
+    /// What its update resolved to; none where the ledger could not hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closure: Option<Closure>,
+}
+
+/// A release that was ordered when the device already was as it asks: it is in force from then on, and nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseMark {
+    /// The generation that was in force, and still is.
+    pub generation: Generation,
+    /// The release.
+    pub release: ReleaseVersion,
+    /// What it asks for; none where the ledger could not hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closure: Option<Closure>,
 }
 
 /// A transaction that is not closed.
@@ -85,6 +107,9 @@ pub struct Transaction {
     pub verifications: u32,
     /// Why the host gave up on it.
     pub stuck: Option<Failure>,
+    /// Whose part in a deployment it is, where a server asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<AssignmentRef>,
 }
 
 /// The last intent or receipt of a transaction.
@@ -136,6 +161,9 @@ const LISTED_REMEMBERED: usize = 50;
 /// How many versions gone back from are remembered.
 const DENIED_REMEMBERED: usize = 256;
 
+/// How many releases that changed nothing are remembered.
+const MARKS_REMEMBERED: usize = 16;
+
 /// The format that this program writes.
 const FORMAT: u32 = 1;
 
@@ -152,6 +180,7 @@ impl Default for Entries {
             closed: VecDeque::new(),
             denied: VecDeque::new(),
             next_point: 1,
+            marks: Vec::new(),
         }
     }
 }
@@ -201,15 +230,17 @@ impl Ledger {
         while entries.denied.len() > DENIED_REMEMBERED {
             entries.denied.pop_front();
         }
+        entries.forget_marks();
         failpoint!("ledger.write.before");
-        match self.slots.persist(&entries) {
-            Err(SlotsError::TooLarge { .. }) => {
-                // Old verdicts are for telling; the open transaction is for safety, and has all the room.
-                entries.closed.clear();
-                self.slots.persist(&entries).map_err(failed)?;
+        let mut written = self.slots.persist(&entries);
+        // Closures and old verdicts are for telling; the open transaction is for safety, and has all the room.
+        for forget in [Entries::forget_old_closures, Entries::forget_closures, Entries::forget_verdicts] {
+            if matches!(written, Err(SlotsError::TooLarge { .. })) {
+                forget(&mut entries);
+                written = self.slots.persist(&entries);
             }
-            other => other.map_err(failed)?,
         }
+        written.map_err(failed)?;
         self.entries = entries;
         failpoint!("ledger.write.after");
         Ok(())
@@ -250,6 +281,7 @@ impl Ledger {
                 request: open.request.clone(),
                 touched: open.phase.touches(),
                 stuck: open.stuck.clone(),
+                assignment: open.assignment.clone(),
             }),
             closed: entries.closed.iter().cloned().collect(),
             damage: self.damage.clone(),
@@ -274,6 +306,67 @@ impl Entries {
         way
     }
 
+    /// The release in force and what belongs to it: of the last mark on the generation in force, else of its update.
+    pub fn in_force(&self) -> (Option<&ReleaseVersion>, Option<&Closure>) {
+        if let Some(mark) = self.mark_in_force() {
+            return (Some(&mark.release), mark.closure.as_ref());
+        }
+        let entry = self.find(self.generation);
+        (entry.and_then(|entry| entry.release.as_ref()), entry.and_then(|entry| entry.closure.as_ref()))
+    }
+
+    /// The release in force, where it changed nothing.
+    pub fn mark_in_force(&self) -> Option<&ReleaseMark> {
+        self.marks.iter().rev().find(|mark| mark.generation == self.generation)
+    }
+
+    /// Marks the generation in force with a release that the device already was as; once.
+    pub fn mark(&mut self, release: ReleaseVersion, closure: Closure) {
+        if self.in_force().0 == Some(&release) {
+            return;
+        }
+        self.marks.push(ReleaseMark { generation: self.generation, release, closure: Some(closure) });
+    }
+
+    /// Drops the last mark on the generation in force.
+    pub fn unmark(&mut self) {
+        if let Some(last) = self.marks.iter().rposition(|mark| mark.generation == self.generation) {
+            self.marks.remove(last);
+        }
+    }
+
+    /// A mark stands on a generation that is there.
+    fn forget_marks(&mut self) {
+        let known: BTreeSet<Generation> = self.generations.iter().map(|entry| entry.generation).collect();
+        self.marks.retain(|mark| mark.generation == Generation::default() || known.contains(&mark.generation));
+        let beyond = self.marks.len().saturating_sub(MARKS_REMEMBERED);
+        self.marks.drain(..beyond);
+    }
+
+    fn forget_old_closures(&mut self) {
+        let generation = self.generation;
+        self.generations
+            .iter_mut()
+            .filter(|entry| entry.generation != generation)
+            .for_each(|entry| entry.closure = None);
+        self.marks.iter_mut().filter(|mark| mark.generation != generation).for_each(|mark| mark.closure = None);
+    }
+
+    fn forget_closures(&mut self) {
+        self.generations.iter_mut().for_each(|entry| entry.closure = None);
+        self.marks.iter_mut().for_each(|mark| mark.closure = None);
+    }
+
+    /// Forgets verdicts but the last, which may be the one that nobody heard yet.
+    fn forget_verdicts(&mut self) {
+        self.closed.drain(..self.closed.len().saturating_sub(1));
+    }
+
+    fn release_of(&self, generation: Generation) -> Option<ReleaseVersion> {
+        let mark = self.marks.iter().rev().find(|mark| mark.generation == generation).map(|mark| &mark.release);
+        mark.or_else(|| self.find(generation)?.release.as_ref()).cloned()
+    }
+
     /// Remembers that the device went back from a version.
     pub fn deny(&mut self, denied: Denied) {
         self.denied.retain(|known| *known != denied);
@@ -290,6 +383,7 @@ impl Entries {
             job: None,
             committed_at: None,
             changes: Vec::new(),
+            release: self.release_of(Generation::default()),
         };
         let reachable = |generation| way.iter().any(|entry| entry.parent == generation);
         let made = self.generations.iter().rev().map(|entry| GenerationView {
@@ -300,6 +394,7 @@ impl Entries {
             job: Some(entry.job),
             committed_at: Some(entry.committed_at),
             changes: entry.changes.clone(),
+            release: self.release_of(entry.generation),
         });
         made.chain([first]).collect()
     }
@@ -318,15 +413,18 @@ pub fn verdict(
         Some(failure) => (Some(failure.reason), failure.message),
         None => (None, String::new()),
     };
-    Closed { job: transaction.job, request: transaction.request.clone(), end, reason, message, generation, at }
+    let request = transaction.request.clone();
+    let assignment = transaction.assignment.clone();
+    Closed { job: transaction.job, request, end, reason, message, generation, at, assignment }
 }
 
 /// A request as a verdict remembers it: who reads it later wants to know what it was, not five thousand lines.
 fn without_long_list(request: Request) -> Request {
     match request {
-        Request::Update { packages, dry_run, approve } => {
+        Request::Update { packages, dry_run, approve, release } => {
             let packages = if packages.specs().len() > LISTED_REMEMBERED { PackageList::default() } else { packages };
-            Request::Update { packages, dry_run, approve }
+            let release = release.map(|order| ReleaseOrder { closure: None, ..order });
+            Request::Update { packages, dry_run, approve, release }
         }
         rollback @ Request::Rollback { .. } => rollback,
     }

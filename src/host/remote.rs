@@ -75,7 +75,7 @@ impl Host for RemoteHost {
     fn perform(&self, effect: &Effect, progress: &dyn Fn(Progress)) -> Outcome {
         let attempts = matches!(effect, Effect::Plan { .. }).then_some(ATTEMPTS);
         match self.insist(&Call::Perform(effect.clone()), attempts, progress) {
-            Ok(Reply::Outcome(outcome)) => outcome,
+            Ok(Reply::Outcome(outcome)) => *outcome,
             Ok(Reply::Progress(_) | Reply::Inspected(_) | Reply::NotUnderstood(_)) => {
                 let message =
                     "the host answered in words that this version does not know; install the same version of both";

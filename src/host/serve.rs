@@ -118,7 +118,7 @@ fn converse(host: &dyn Host, stream: std::os::unix::net::UnixStream, patience: D
                 // A daemon that went away does not stop the effect.
                 let _ = send(&mut &tell, &Reply::Progress(step));
             };
-            Reply::Outcome(host.perform(&effect, &progress))
+            Reply::Outcome(Box::new(host.perform(&effect, &progress)))
         }
         Ok(Some(Call::Inspect(inspection))) => Reply::Inspected(host.inspect(&inspection)),
         Err(error) => Reply::NotUnderstood(error.to_string()),

@@ -175,7 +175,7 @@ impl Vault {
         durability: Durability,
     ) -> Result<Imported, Failure> {
         let copying = |error: io::Error| {
-            disk::failure(&format!("copy into the vault at {}", self.objects.display()), source, &error)
+            disk::failure(&format!("copy {} into the vault at", source.display()), &self.objects, &error)
         };
         failpoint!("vault.import.before");
         let (mut file, temporary) = disk::temporary_in(&self.objects).map_err(copying)?;

@@ -26,7 +26,7 @@ pub enum Reply {
     /// How far the effect has come.
     Progress(Progress),
     /// What came of the effect.
-    Outcome(Outcome),
+    Outcome(Box<Outcome>),
     /// The answer.
     Inspected(Result<Inspected, Failure>),
     /// The line was not understood; nothing was done.

@@ -8,6 +8,9 @@ use super::policy;
 use super::rules::Rules;
 use super::state::{MAX_KEY_BYTES, Running, State, Step};
 
+/// How the keys of a server's assignments begin: nobody on the device can take one before it comes.
+pub(super) const SERVER_KEYS: &str = "server:";
+
 /// What becomes of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
@@ -58,8 +61,18 @@ impl Denial {
     }
 }
 
-/// Decides what becomes of a request.
+/// Decides what becomes of a request of this device's own doors.
 pub fn admit(state: &State, rules: &Rules, now: &Moment, request: &Request, key: Option<&str>) -> Admission {
+    if key.is_some_and(|key| key.starts_with(SERVER_KEYS)) {
+        let message =
+            format!("idempotency keys that begin with `{SERVER_KEYS}` are for the server's orders; use another");
+        return Admission::Deny(Denial { failure: Failure::new(Reason::BadKey, message), job: None });
+    }
+    admit_any(state, rules, now, request, key)
+}
+
+/// The same for whoever asks, a server's assignment among them.
+pub(super) fn admit_any(state: &State, rules: &Rules, now: &Moment, request: &Request, key: Option<&str>) -> Admission {
     if let Some(key) = key.filter(|key| key.len() > MAX_KEY_BYTES) {
         let message = format!(
             "the idempotency key has {} bytes; it may have at most {MAX_KEY_BYTES}: use a shorter one",
@@ -101,20 +114,20 @@ fn known_key(state: &State, request: &Request, key: &str) -> Option<Admission> {
     })
 }
 
-fn busy(running: &Running) -> Denial {
+pub(super) fn busy(running: &Running) -> Denial {
     let id = running.job.id;
     let message = format!("job {id} is {}; one job runs at a time, ask again when it has ended", running.job.state);
     Denial { failure: Failure::new(Reason::Busy, message), job: Some(id) }
 }
 
 /// Whether a rollback is answered by stopping this job. A dry run is not the change that somebody wants undone.
-fn can_be_cancelled(running: &Running) -> bool {
+pub(super) fn can_be_cancelled(running: &Running) -> bool {
     match running.job.request {
         Request::Rollback { .. } | Request::Update { dry_run: true, .. } => return false,
         Request::Update { dry_run: false, .. } => {}
     }
     match running.step {
-        Step::Planning | Step::Fetching | Step::Capturing | Step::Cancelling => true,
+        Step::Planning | Step::Fetching | Step::Capturing | Step::Cancelling { .. } => true,
         Step::Applying | Step::Verifying | Step::Committing | Step::RollingBack { .. } | Step::Discarding { .. } => {
             false
         }

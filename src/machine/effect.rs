@@ -5,7 +5,8 @@ use belay_protocol::health::Health;
 use belay_protocol::job::{Generation, JobId, JobState, Request};
 use belay_protocol::local::{GenerationView, RestorePointView};
 use belay_protocol::plan::Plan;
-use belay_protocol::{Failure, PackageId, Reason, Version};
+use belay_protocol::sync::{AssignmentRef, Installed};
+use belay_protocol::{Closure, Failure, PackageId, Reason, Version};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,9 @@ pub enum Effect {
         job: JobId,
         /// What it was asked to do.
         request: Request,
+        /// Whose part in a deployment it is, where a server asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assignment: Option<AssignmentRef>,
     },
     /// Bring every new .deb into the vault.
     Fetch {
@@ -130,6 +134,9 @@ pub struct Planned {
     /// What a person should know of the device before this: hooks, pins, unsafe settings. One sentence each.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// What the update will have resolved to; none for a way back, and where the list names what is no package itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closure: Option<Closure>,
 }
 
 /// What the guard must know about the device beside the plan.
@@ -201,6 +208,9 @@ pub struct OpenTransaction {
     pub touched: bool,
     /// Why the host gave up on it, where it did: a person must look.
     pub stuck: Option<Failure>,
+    /// Whose part in a deployment it is, where a server asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<AssignmentRef>,
 }
 
 /// A transaction that the host closed, with its verdict.
@@ -220,6 +230,9 @@ pub struct Closed {
     pub generation: Generation,
     /// When.
     pub at: Timestamp,
+    /// Whose part in a deployment it was, where a server asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<AssignmentRef>,
 }
 
 /// A question to the host that is no part of a job.
@@ -235,6 +248,8 @@ pub enum Inspection {
     },
     /// Compare the device with the generation in force, and hash the vault.
     VerifyDevice,
+    /// Measure what is installed: the release of the generation in force, if its packages are all there.
+    Measure,
     /// Drop restore points beyond what retention keeps, or beyond the newest `keep`.
     Prune {
         /// How many to keep, newest first.
@@ -250,6 +265,8 @@ pub enum Inspected {
     RestorePoints(Vec<RestorePointView>),
     /// What is wrong, one sentence each; empty when all is well.
     Findings(Vec<String>),
+    /// What is installed, as measured.
+    Measured(Installed),
     /// Restore points dropped and bytes freed.
     Pruned {
         /// Their numbers.

@@ -1,20 +1,30 @@
 //! The guard: what is wrong with a plan. The daemon asks it before anything is fetched, the host before anything is
 //! changed.
 
+mod closure;
 mod objections;
 mod space;
 
 use std::collections::BTreeSet;
 
 use belay_protocol::plan::{Change, Plan};
-use belay_protocol::{Failure, PackageList, Reason};
+use belay_protocol::{Closure, Failure, PackageList, Reason};
 
+pub use self::closure::unavailable;
 use self::objections::{OBJECTIONS, Objection, Question};
 use super::effect::Facts;
 use super::rules::GuardRules;
 
-/// Every reason against the plan, each with the changes concerned and with what can be done about it.
-pub fn refusals(plan: &Plan, list: &PackageList, rules: &GuardRules, facts: &Facts) -> Vec<Failure> {
+/// Every reason against the plan, each with the changes concerned and with what can be done about it. With a closure,
+/// the plan must be part of it.
+pub fn refusals(
+    plan: &Plan,
+    list: &PackageList,
+    closure: Option<&Closure>,
+    rules: &GuardRules,
+    facts: &Facts,
+) -> Vec<Failure> {
+    let pinned = closure.and_then(|closure| closure::objection(plan, list, closure));
     let refuse = |objection: &Objection| {
         let concerned: Vec<_> = plan
             .changes
@@ -23,7 +33,7 @@ pub fn refusals(plan: &Plan, list: &PackageList, rules: &GuardRules, facts: &Fac
             .collect();
         (!concerned.is_empty()).then(|| Failure::new(objection.reason, sentence(objection, &concerned)))
     };
-    OBJECTIONS.iter().filter_map(refuse).chain(space::lack(plan, rules, facts)).collect()
+    pinned.into_iter().chain(OBJECTIONS.iter().filter_map(refuse)).chain(space::lack(plan, rules, facts)).collect()
 }
 
 /// Drops the refusals that were approved, where they can be. The first of the others wins, and names the rest.

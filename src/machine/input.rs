@@ -1,6 +1,8 @@
 //! What the machine is told.
 
+use belay_protocol::Failure;
 use belay_protocol::job::{Door, JobId, Request};
+use belay_protocol::sync::{Assignment, AssignmentRef};
 use jiff::Timestamp;
 
 use super::effect::{Outcome, Survey};
@@ -21,6 +23,27 @@ pub enum Input {
         door: Door,
         /// The requester's key.
         idempotency_key: Option<String>,
+    },
+    /// The server answered a sync.
+    Answered {
+        /// The number of the last report that is durable there.
+        acknowledged: Option<u64>,
+        /// What it wants done.
+        assignment: Option<Assignment>,
+        /// The assignment that it no longer wants.
+        cancel: Option<AssignmentRef>,
+    },
+    /// The server knows more reports of this outbox than were ever written: the journal is an older one, put back.
+    AnotherOutbox {
+        /// The name of the outbox to begin, random.
+        id: String,
+    },
+    /// An assignment cannot be taken, for a reason that only the shell knows.
+    Unfit {
+        /// The assignment.
+        assignment: AssignmentRef,
+        /// Why.
+        failure: Failure,
     },
     /// An effect completed. `job` is none for a survey.
     Completed {

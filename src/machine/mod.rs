@@ -5,13 +5,16 @@
 //! same guard and gate, because it trusts nobody.
 
 pub mod admit;
+mod assign;
 pub mod effect;
 pub mod gate;
 pub mod guard;
 pub mod input;
 mod moves;
+pub mod outbox;
 pub mod pattern;
 pub mod policy;
+mod report;
 mod resume;
 pub mod rules;
 pub mod state;

@@ -1,8 +1,9 @@
 //! The moves that a job makes: into its first step, its next one, its way back, its end.
 
-use belay_protocol::job::{Job, JobState, Request};
+use belay_protocol::job::{Door, Job, JobId, JobState, Request};
 use belay_protocol::{Failure, Reason};
 
+use super::assign::assignment_of;
 use super::effect::Effect;
 use super::input::Moment;
 use super::state::{Running, State, Step, Stuck};
@@ -13,20 +14,48 @@ pub(super) const RESTARTS: u32 = 3;
 /// How often going back may fail before a person must look. The host counts the same over restarts.
 pub const UNDO_ATTEMPTS: u32 = 3;
 
+/// Makes a job of a request that was admitted.
+pub(super) fn new_job(state: &mut State, now: &Moment, request: Request, door: Door, key: Option<String>) -> Job {
+    let id = state.next_job;
+    state.next_job = JobId(id.0 + 1);
+    if let Some(key) = &key {
+        state.remember_key(key.clone(), id);
+    }
+    Job {
+        id,
+        request,
+        door,
+        idempotency_key: key,
+        state: JobState::Accepted,
+        reason: None,
+        message: "accepted".to_owned(),
+        warnings: Vec::new(),
+        plan: None,
+        generation: None,
+        created_at: now.at,
+        ended_at: None,
+    }
+}
+
 /// Makes a job the running one.
 pub(super) fn begin(state: &mut State, now: &Moment, job: Job) -> Vec<Effect> {
-    if let Request::Update { packages, .. } = &job.request
+    let running = Running { job, step: Step::Planning, restarts: 0, closure: None };
+    // One with a release goes on: that the device has it must be known.
+    if let Request::Update { packages, release: None, .. } = &running.job.request
         && packages.is_empty()
     {
-        let running = Running { job, step: Step::Planning, restarts: 0 };
         return end(state, now, running, JobState::Committed, None, "the list is empty: nothing to do".to_owned());
     }
-    plan(state, Running { job, step: Step::Planning, restarts: 0 })
+    plan(state, running)
 }
 
 /// Plans, for the first time or once more.
 pub(super) fn plan(state: &mut State, running: Running) -> Vec<Effect> {
-    let effect = Effect::Plan { job: running.job.id, request: running.job.request.clone() };
+    let effect = Effect::Plan {
+        job: running.job.id,
+        request: running.job.request.clone(),
+        assignment: assignment_of(&running.job),
+    };
     advance(state, running, Step::Planning, "resolving the transaction", effect)
 }
 
@@ -77,7 +106,7 @@ fn shown_as(step: &Step, before: JobState) -> JobState {
         Step::Applying => JobState::Applying,
         Step::Verifying | Step::Committing => JobState::Verifying,
         Step::RollingBack { .. } => JobState::RollingBack,
-        Step::Cancelling | Step::Discarding { .. } => before,
+        Step::Cancelling { .. } | Step::Discarding { .. } => before,
     }
 }
 
@@ -120,12 +149,12 @@ pub(super) fn end(
         | JobState::Committed
         | JobState::Refused => {}
     }
-    let mut job = running.job;
+    let Running { mut job, closure, .. } = running;
     job.state = end_state;
     job.reason = reason;
     job.message = message;
     job.generation = Some(state.generation);
-    state.remember(job, now.at);
+    state.remember(job, closure, now.at);
     match state.queued.take() {
         Some(next) => begin(state, now, next),
         None => Vec::new(),

@@ -3,9 +3,11 @@
 //! Where the two disagree the ledger is right. A job that the ledger closed is over; a transaction that the
 //! journal does not know is adopted and undone or dropped; a job whose effects the ledger lost is undone.
 
-use belay_protocol::job::{Door, Job, JobId, JobState};
+use belay_protocol::job::{Door, Job, JobId, JobState, Request};
+use belay_protocol::sync::AssignmentRef;
 use belay_protocol::{Failure, Reason};
 
+use super::assign::key_of;
 use super::effect::{Closed, Effect, OpenTransaction, Survey};
 use super::input::Moment;
 use super::moves::{RESTARTS, begin, discard, end, go_back, plan};
@@ -58,14 +60,18 @@ fn learn(state: &mut State, now: &Moment, verdict: Closed, first_unknown: JobId)
         return effects;
     }
     if verdict.job >= first_unknown {
+        let bare = bare_job(verdict.job, verdict.request, verdict.assignment, verdict.at);
+        if let Some(key) = &bare.idempotency_key {
+            state.remember_key(key.clone(), bare.id);
+        }
         let job = Job {
             state: verdict.end,
             reason: verdict.reason,
             message: verdict.message,
             generation: Some(verdict.generation),
-            ..bare_job(verdict.job, verdict.request, verdict.at)
+            ..bare
         };
-        state.remember(job, verdict.at);
+        state.remember(job, None, verdict.at);
         state.next_job = state.next_job.max(JobId(verdict.job.0 + 1));
     }
     Vec::new()
@@ -87,10 +93,7 @@ fn resume(state: &mut State, now: &Moment, mut running: Running, open: Option<Op
             }
             plan(state, running)
         }
-        Step::Cancelling => {
-            let message = "a rollback was asked for before anything was changed".to_owned();
-            discard(state, running, JobState::Refused, Some(Reason::Cancelled), message)
-        }
+        Step::Cancelling { because } => discard(state, running, JobState::Refused, Some(Reason::Cancelled), because),
         Step::Applying => reissue(state, running, |job| Effect::Apply { job }),
         Step::Verifying => reissue(state, running, |job| Effect::Verify { job }),
         Step::Committing => reissue(state, running, |job| Effect::Commit { job }),
@@ -107,8 +110,11 @@ fn reissue(state: &mut State, running: Running, effect: impl Fn(JobId) -> Effect
 
 /// Takes over a transaction whose request the journal lost.
 fn adopt(state: &mut State, now: &Moment, open: OpenTransaction) -> Vec<Effect> {
-    let job = bare_job(open.job, open.request, now.at);
-    let running = Running { job, step: Step::Planning, restarts: 0 };
+    let job = bare_job(open.job, open.request, open.assignment, now.at);
+    if let Some(key) = &job.idempotency_key {
+        state.remember_key(key.clone(), job.id);
+    }
+    let running = Running { job, step: Step::Planning, restarts: 0, closure: None };
     match open.stuck {
         Some(stuck) => {
             // Known already: a person was told, and a rollback that is asked for takes it up again.
@@ -125,12 +131,12 @@ fn adopt(state: &mut State, now: &Moment, open: OpenTransaction) -> Vec<Effect> 
     }
 }
 
-fn bare_job(id: JobId, request: belay_protocol::job::Request, at: jiff::Timestamp) -> Job {
+fn bare_job(id: JobId, request: Request, assignment: Option<AssignmentRef>, at: jiff::Timestamp) -> Job {
     Job {
         id,
         request,
-        door: Door::Socket,
-        idempotency_key: None,
+        door: if assignment.is_some() { Door::Server } else { Door::Socket },
+        idempotency_key: assignment.as_ref().map(key_of),
         state: JobState::Accepted,
         reason: None,
         message: String::new(),

@@ -1,14 +1,13 @@
 //! The rules that guard, policy and gate apply: settings, already valid.
 
 pub mod defaults;
-pub(in crate::machine) mod window;
 
 use std::time::Duration;
 
+use belay_protocol::Reason;
 use jiff::Timestamp;
-use jiff::civil::Weekday;
 
-pub use window::WindowError;
+pub use belay_protocol::window::{Window, WindowError};
 
 /// Bytes in a megabyte, as settings and messages count them.
 pub const MEGABYTE: u64 = 1024 * 1024;
@@ -48,17 +47,10 @@ pub struct PolicyRules {
     pub windows: Vec<Window>,
     /// The clock cannot be right before this instant: when this program was built.
     pub not_before: Timestamp,
-}
-
-/// A maintenance window of a week, in the policy's time zone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
-    /// The days on which it opens.
-    pub days: Vec<Weekday>,
-    /// Minutes since midnight at which it opens.
-    pub from: u16,
-    /// Minutes since midnight at which it closes, on the next day where this is not after `from`.
-    pub to: u16,
+    /// A server may order a rollback only of a generation that was committed within this time.
+    pub server_rollback_within: Duration,
+    /// The refusals that a server's release may override; [`Denied`](belay_protocol::Reason::Denied) always.
+    pub server_may_approve: Vec<Reason>,
 }
 
 /// One configured check of the health gate.

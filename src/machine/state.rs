@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 
 use belay_protocol::job::{Generation, Job, JobId, JobState, Request};
 use belay_protocol::local::GenerationView;
-use belay_protocol::{Failure, PackageList, Reason};
+use belay_protocol::{Closure, Failure, PackageList, PackageSpec, Reason};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::effect::OpenTransaction;
+use super::outbox::Outbox;
+use super::report::tell_end;
 
 /// The machine's whole memory. The daemon makes it durable before it carries out any effect that follows from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +38,9 @@ pub struct State {
     pub generations: Vec<GenerationView>,
     /// Damage that the host reported at the last start.
     pub damage: Vec<String>,
+    /// What the server is still to be told.
+    #[serde(default)]
+    pub outbox: Outbox,
     /// Inputs that did not fit and changed nothing.
     pub ignored: u64,
 }
@@ -58,6 +63,9 @@ pub struct Running {
     pub step: Step,
     /// How often this job was begun again: after a restart, or because the device changed under its plan.
     pub restarts: u32,
+    /// What the update will have resolved to, for its report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closure: Option<Closure>,
 }
 
 /// Which effect a running job waits for.
@@ -70,8 +78,12 @@ pub enum Step {
     Fetching,
     /// `Capture`.
     Capturing,
-    /// Whatever was under way when a rollback was asked for; its result no longer matters.
-    Cancelling,
+    /// Whatever was under way when a rollback was asked for or the server cancelled; its result no longer matters.
+    Cancelling {
+        /// Why.
+        #[serde(default = "asked_back")]
+        because: String,
+    },
     /// `Apply`.
     Applying,
     /// `Verify`.
@@ -124,6 +136,7 @@ impl Default for State {
             generation: Generation::default(),
             generations: Vec::new(),
             damage: Vec::new(),
+            outbox: Outbox::default(),
             ignored: 0,
         }
     }
@@ -136,8 +149,9 @@ impl State {
         running.chain(&self.queued).chain(&self.ended).find(|job| job.id == id)
     }
 
-    /// Puts an ended job among the last ones.
-    pub(super) fn remember(&mut self, mut job: Job, at: Timestamp) {
+    /// Puts an ended job among the last ones, and its report behind the others: no job ends elsewhere.
+    pub(super) fn remember(&mut self, mut job: Job, closure: Option<Closure>, at: Timestamp) {
+        tell_end(self, &job, closure, at);
         job.ended_at = Some(at);
         // A job that needed attention can still be brought to its end by a later start.
         self.ended.retain(|known| known.id != job.id);
@@ -153,6 +167,14 @@ impl State {
         self.forget_details(0, 0);
     }
 
+    /// Forgets what ended updates resolved to, told or not: an end is worth more than its closure.
+    pub fn forget_closures(&mut self) {
+        self.outbox.forget_closures();
+        if let Some(running) = &mut self.running {
+            running.closure = None;
+        }
+    }
+
     /// Keeps plans of at most so many changes and lists of at most so many bytes over all ended jobs, the newest.
     fn forget_details(&mut self, changes_kept: usize, list_bytes_kept: usize) {
         let (mut changes, mut list_bytes) = (0, 0);
@@ -161,8 +183,13 @@ impl State {
             if changes > changes_kept {
                 job.plan = None;
             }
-            let Request::Update { packages, .. } = &mut job.request else { continue };
-            list_bytes += packages.specs().iter().map(|spec| spec.to_string().len()).sum::<usize>();
+            let Request::Update { packages, release, .. } = &mut job.request else { continue };
+            let closure = release.as_ref().and_then(|order| order.closure.as_ref());
+            list_bytes += closure.map_or(0, |closure| bytes_of(&closure.packages));
+            if let Some(order) = release.as_mut().filter(|_| list_bytes > list_bytes_kept) {
+                order.closure = None;
+            }
+            list_bytes += bytes_of(packages.specs());
             if list_bytes > list_bytes_kept && !packages.is_empty() {
                 let note = format!(" (its list of {} packages is no longer kept)", packages.specs().len());
                 job.message.push_str(&note);
@@ -188,6 +215,10 @@ impl State {
 
     /// Puts an idempotency key among the known ones.
     pub(super) fn remember_key(&mut self, key: String, job: JobId) {
+        // A transaction that is adopted at every start brings its key each time.
+        if self.keys.contains(&(key.clone(), job)) {
+            return;
+        }
         self.keys.push_back((key, job));
         while self.keys.len() > KEYS_REMEMBERED {
             self.keys.pop_front();
@@ -211,3 +242,15 @@ impl State {
         }
     }
 }
+
+fn bytes_of(specs: &[PackageSpec]) -> usize {
+    specs.iter().map(|spec| spec.to_string().len()).sum()
+}
+
+/// Why an older version of this program was cancelling.
+fn asked_back() -> String {
+    ASKED_BACK.to_owned()
+}
+
+/// Why a rollback ends a job that changed nothing yet.
+pub(super) const ASKED_BACK: &str = "a rollback was asked for before anything was changed";

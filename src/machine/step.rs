@@ -11,23 +11,42 @@
 //!
 //! It is total: every pair of state and input is defined. An input that does not fit is counted and changes nothing.
 
-use belay_protocol::job::{Door, Job, JobId, JobState, Request};
+use belay_protocol::job::{Door, JobId, JobState, Request};
+use belay_protocol::plan::Plan;
 use belay_protocol::{Failure, Reason};
 
 use super::admit::{self, Admission};
 use super::effect::{Applied, Effect, Outcome, Planned, Undone};
 use super::input::{Input, Moment};
-use super::moves::{RESTARTS, UNDO_ATTEMPTS, advance, begin, discard, end, ended_with_survey, go_back, plan};
+use super::moves::{RESTARTS, UNDO_ATTEMPTS, advance, begin, discard, end, ended_with_survey, go_back, new_job, plan};
 use super::rules::Rules;
-use super::state::{Running, State, Step};
-use super::{gate, guard, resume};
+use super::state::{ASKED_BACK, Running, State, Step};
+use super::{assign, gate, guard, policy, report, resume};
 
 /// Takes one input.
 pub fn step(mut state: State, rules: &Rules, now: &Moment, input: Input) -> (State, Vec<Effect>) {
+    let told = report::standing(&state);
     let effects = match input {
         Input::Started { survey } => resume::started(&mut state, now, survey),
         Input::Requested { request, door, idempotency_key } => {
             requested(&mut state, rules, now, request, door, idempotency_key)
+        }
+        Input::Answered { acknowledged, assignment, cancel } => {
+            if let Some(seq) = acknowledged {
+                state.outbox.acknowledge(seq);
+            }
+            if let Some(id) = cancel {
+                assign::cancelled(&mut state, now, id);
+            }
+            assignment.map_or_else(Vec::new, |assignment| assign::assigned(&mut state, rules, now, assignment))
+        }
+        Input::AnotherOutbox { id } => {
+            state.outbox.begin_again(id);
+            Vec::new()
+        }
+        Input::Unfit { assignment, failure } => {
+            assign::unfit(&mut state, now, assignment, failure);
+            Vec::new()
         }
         Input::Completed { outcome: Outcome::Surveyed(Ok(survey)), .. } => {
             resume::refresh(&mut state, survey);
@@ -36,6 +55,7 @@ pub fn step(mut state: State, rules: &Rules, now: &Moment, input: Input) -> (Sta
         Input::Completed { outcome: Outcome::Surveyed(Err(_)), .. } => Vec::new(),
         Input::Completed { job, outcome } => completed(&mut state, rules, now, job, outcome),
     };
+    report::tell_step(&mut state, told, now.at);
     (state, effects)
 }
 
@@ -59,7 +79,7 @@ fn requested(
                 replaced.message = "replaced by a newer rollback before it began".to_owned();
                 replaced.state = JobState::Refused;
                 replaced.reason = Some(Reason::Cancelled);
-                state.remember(replaced, now.at);
+                state.remember(replaced, None, now.at);
             }
             Vec::new()
         }
@@ -68,8 +88,8 @@ fn requested(
                 state.remember_key(key, cancelled);
             }
             if let Some(running) = &mut state.running {
-                running.step = Step::Cancelling;
-                running.job.message = "a rollback was asked for before anything was changed; stopping".to_owned();
+                running.step = Step::Cancelling { because: ASKED_BACK.to_owned() };
+                running.job.message = format!("{ASKED_BACK}; stopping");
             }
             Vec::new()
         }
@@ -77,28 +97,6 @@ fn requested(
             state.ignored += 1;
             Vec::new()
         }
-    }
-}
-
-fn new_job(state: &mut State, now: &Moment, request: Request, door: Door, key: Option<String>) -> Job {
-    let id = state.next_job;
-    state.next_job = JobId(id.0 + 1);
-    if let Some(key) = &key {
-        state.remember_key(key.clone(), id);
-    }
-    Job {
-        id,
-        request,
-        door,
-        idempotency_key: key,
-        state: JobState::Accepted,
-        reason: None,
-        message: "accepted".to_owned(),
-        warnings: Vec::new(),
-        plan: None,
-        generation: None,
-        created_at: now.at,
-        ended_at: None,
     }
 }
 
@@ -120,9 +118,8 @@ fn completed(state: &mut State, rules: &Rules, now: &Moment, job: Option<JobId>,
         (Step::Fetching, Outcome::Fetched(Err(failure))) | (Step::Capturing, Outcome::Captured(Err(failure))) => {
             refuse_or_replan(state, running, failure)
         }
-        (Step::Cancelling, Outcome::Planned(_) | Outcome::Fetched(_) | Outcome::Captured(_)) => {
-            let failure = Failure::new(Reason::Cancelled, "a rollback was asked for before anything was changed");
-            refuse(state, running, failure)
+        (Step::Cancelling { because }, Outcome::Planned(_) | Outcome::Fetched(_) | Outcome::Captured(_)) => {
+            refuse(state, running, Failure::new(Reason::Cancelled, because))
         }
         (Step::Applying, Outcome::Applied(applied)) => match applied {
             Applied::Done => {
@@ -134,8 +131,12 @@ fn completed(state: &mut State, rules: &Rules, now: &Moment, job: Option<JobId>,
         (Step::Verifying, Outcome::Verified(result)) => verified(state, running, result),
         (Step::Committing, Outcome::Committed(Ok(generation))) => {
             state.generation = generation;
-            let message = "installed, healthy, committed".to_owned();
-            ended_with_survey(state, now, running, JobState::Committed, None, message)
+            let message = if changes_nothing(&running) { AS_ASKED } else { "installed, healthy, committed" };
+            ended_with_survey(state, now, running, JobState::Committed, None, message.to_owned())
+        }
+        // Nothing was changed, so there is nothing to take back.
+        (Step::Committing, Outcome::Committed(Err(failure))) if changes_nothing(&running) => {
+            refuse_or_replan(state, running, failure)
         }
         (Step::Committing, Outcome::Committed(Err(failure))) => go_back(state, running, failure, 0),
         (Step::RollingBack { because, .. }, Outcome::RolledBack(Ok(undone))) => {
@@ -167,33 +168,42 @@ fn completed(state: &mut State, rules: &Rules, now: &Moment, job: Option<JobId>,
 }
 
 fn planned(state: &mut State, rules: &Rules, mut running: Running, result: Result<Planned, Failure>) -> Vec<Effect> {
-    let Planned { plan, facts, warnings } = match result {
+    let Planned { plan, facts, warnings, closure } = match result {
         Ok(planned) => planned,
         Err(failure) => return refuse(state, running, failure),
     };
     running.job.plan = Some(plan.clone());
     running.job.warnings = warnings;
+    running.closure = closure;
     let id = running.job.id;
-    let (packages, dry_run, approve) = match running.job.request.clone() {
+    let (packages, dry_run, approve, release) = match running.job.request.clone() {
         Request::Rollback { .. } => {
             let because = Failure::new(Reason::Requested, "a rollback was asked for");
             return go_back(state, running, because, 0);
         }
-        Request::Update { packages, dry_run, approve } => (packages, dry_run, approve),
+        Request::Update { packages, dry_run, approve, release } => (packages, dry_run, approve, release),
     };
-    let refusals = guard::refusals(&plan, &packages, &rules.guard, &facts);
+    let refusals = guard::refusals(&plan, &packages, running.job.request.closure(), &rules.guard, &facts);
     if let Err(failure) = guard::judge(refusals, &approve) {
-        return refuse(state, running, failure);
+        let by_server = running.job.door == Door::Server;
+        return refuse(state, running, policy::with_setting(failure, by_server, &rules.policy));
     }
     if dry_run {
         let message = "a dry run: this is what an update would do; nothing was changed";
         return refuse(state, running, Failure::new(Reason::DryRun, message));
     }
     if plan.is_empty() {
-        let message = "the device already is as the list asks".to_owned();
-        return discard(state, running, JobState::Committed, None, message);
+        if release.is_some() {
+            let effect = Effect::Commit { job: id };
+            return advance(state, running, Step::Committing, "nothing to change; noting the release", effect);
+        }
+        return discard(state, running, JobState::Committed, None, AS_ASKED.to_owned());
     }
     advance(state, running, Step::Fetching, "fetching packages", Effect::Fetch { job: id })
+}
+
+fn changes_nothing(running: &Running) -> bool {
+    running.job.plan.as_ref().is_some_and(Plan::is_empty)
 }
 
 fn verified(
@@ -268,3 +278,6 @@ fn refuse_or_replan(state: &mut State, mut running: Running, failure: Failure) -
 fn refuse(state: &mut State, running: Running, failure: Failure) -> Vec<Effect> {
     discard(state, running, JobState::Refused, Some(failure.reason), failure.message)
 }
+
+/// How an update ends that has nothing to do.
+const AS_ASKED: &str = "the device already is as the list asks";

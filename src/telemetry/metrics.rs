@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use crate::daemon::handle::View;
+use crate::remote::door::LinkView;
 
 /// The content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -33,6 +34,8 @@ pub struct Observer {
     /// Jobs whose end was counted, as far as the view still shows them. None before the first view: what ended
     /// before this process began is not counted.
     counted: Option<BTreeSet<JobId>>,
+    /// Warnings of the view and of the link, as last seen.
+    warnings: (usize, usize),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -43,6 +46,7 @@ struct Figures {
     generation: Gauge,
     attention: Gauge,
     warnings: Gauge,
+    connected: Gauge,
     progress: Gauge<f64, AtomicU64>,
 }
 
@@ -59,7 +63,7 @@ impl Metrics {
         for state in JobState::ALL.iter().filter(|state| state.is_end()) {
             drop(figures.jobs.get_or_create(&End { end: state.word() }));
         }
-        (Self { registry: Arc::new(figures.register()) }, Observer { figures, counted: None })
+        (Self { registry: Arc::new(figures.register()) }, Observer { figures, counted: None, warnings: (0, 0) })
     }
 
     /// The figures as text.
@@ -82,21 +86,42 @@ impl Figures {
         registry.register("generation", "The generation in force", self.generation.clone());
         registry.register("needs_attention", "1 when a person must look at the device", self.attention.clone());
         registry.register("warnings", "Warnings that the status shows", self.warnings.clone());
+        let connected = "1 when the server answered the last poll as it should";
+        registry.register("server_connected", connected, self.connected.clone());
         registry.register("build", "The agent's build", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         registry
     }
 }
 
 impl Observer {
-    /// Follows the view until the daemon ends.
-    pub async fn follow(mut self, mut view: watch::Receiver<Arc<View>>) {
+    /// Follows the view, and the link where there is one, until the daemon ends.
+    pub async fn follow(mut self, mut view: watch::Receiver<Arc<View>>, mut link: Option<watch::Receiver<LinkView>>) {
         loop {
             let now = Arc::clone(&view.borrow_and_update());
             self.see(&now);
-            if view.changed().await.is_err() {
-                return;
+            if let Some(link) = &mut link {
+                self.see_link(&link.borrow_and_update());
+            }
+            tokio::select! {
+                changed = view.changed() => if changed.is_err() {
+                    return;
+                },
+                () = changed(&mut link) => {}
             }
         }
+    }
+
+    /// Takes over what one view of the link shows.
+    pub fn see_link(&mut self, view: &LinkView) {
+        let connected = view.link.as_ref().is_some_and(|link| link.last_contact.is_some() && link.last_error.is_none());
+        self.figures.connected.set(i64::from(connected));
+        self.warnings.1 = view.warnings.len();
+        self.show_warnings();
+    }
+
+    fn show_warnings(&self) {
+        let (of_view, of_link) = self.warnings;
+        self.figures.warnings.set(i64::try_from(of_view + of_link).unwrap_or(i64::MAX));
     }
 
     /// Takes over what one view shows.
@@ -106,7 +131,8 @@ impl Observer {
         self.figures.queued.set(i64::from(state.queued.is_some()));
         self.figures.generation.set(i64::try_from(state.generation.0).unwrap_or(i64::MAX));
         self.figures.attention.set(i64::from(state.needs_attention()));
-        self.figures.warnings.set(i64::try_from(view.warnings.len() + state.damage.len()).unwrap_or(i64::MAX));
+        self.warnings.0 = view.warnings.len() + state.damage.len();
+        self.show_warnings();
         self.figures.progress.set(view.progress.as_ref().map_or(0.0, |progress| f64::from(progress.percent)));
         self.count(state.ended.iter());
     }
@@ -118,6 +144,17 @@ impl Observer {
             }
         }
         self.counted = Some(ended.map(|job| job.id).collect());
+    }
+}
+
+/// A change of the link; never, where there is none or it has ended.
+async fn changed(link: &mut Option<watch::Receiver<LinkView>>) {
+    let changed = match link {
+        Some(link) => link.changed().await.is_ok(),
+        None => false,
+    };
+    if !changed {
+        std::future::pending().await
     }
 }
 

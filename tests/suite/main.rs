@@ -5,7 +5,9 @@ mod crash;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod legacy;
+mod link;
 mod model;
+mod orders;
 mod private_mounts;
 mod process;
 mod recovery;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
-use crate::{PackageList, Reason};
+use crate::{Closure, PackageList, Reason, ReleaseOrder, ReleaseVersion};
 
 /// A job's number on its device, counted from 1 and never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub enum Door {
     Tcp,
     /// The old controller's format, without a credential, from a named network.
     Legacy,
+    /// The server that this device belongs to.
+    Server,
 }
 
 /// What a job is asked to do.
@@ -44,6 +46,9 @@ pub enum Request {
         /// Refusals that the requester overrides by name.
         #[serde(default)]
         approve: Vec<Reason>,
+        /// The release that the list belongs to, where a server ordered it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<ReleaseOrder>,
     },
     /// Go back.
     Rollback {
@@ -52,6 +57,9 @@ pub enum Request {
         /// Refusals that the requester overrides by name.
         #[serde(default)]
         approve: Vec<Reason>,
+        /// The release to go back from, where a server ordered it; with another one in force nothing is done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<ReleaseVersion>,
     },
 }
 
@@ -60,6 +68,22 @@ impl Request {
     pub fn approvals(&self) -> &[Reason] {
         match self {
             Self::Update { approve, .. } | Self::Rollback { approve, .. } => approve,
+        }
+    }
+
+    /// The release that it installs, where a server ordered one.
+    pub fn release(&self) -> Option<&ReleaseVersion> {
+        match self {
+            Self::Update { release, .. } => release.as_ref().map(|order| &order.version),
+            Self::Rollback { .. } => None,
+        }
+    }
+
+    /// The exact versions that it installs, where they are given.
+    pub fn closure(&self) -> Option<&Closure> {
+        match self {
+            Self::Update { release, .. } => release.as_ref().and_then(|order| order.closure.as_ref()),
+            Self::Rollback { .. } => None,
         }
     }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::job::{Generation, Job, JobId, Progress};
-use crate::{PackageId, Reason, Version};
+use crate::{DeviceId, DeviceType, Distribution, PackageId, Reason, ReleaseVersion, Version};
 
 /// `POST /update`, native format; `POST /plan` is the same with `dry_run` set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,62 @@ pub struct Status {
     pub last: Option<Job>,
     /// What a person should know: open doors, damage found, best-effort undo.
     pub warnings: Vec<String>,
+    /// The server that the device polls; none where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerLink>,
+}
+
+/// How a device and its server stand, as far as the device knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerLink {
+    /// The server's address.
+    pub url: String,
+    /// The device's name there; none until it has enrolled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceId>,
+    /// Whether the server lets the device in; none until it has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorized: Option<bool>,
+    /// When the server last answered as it should.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_contact: Option<Timestamp>,
+    /// What went wrong since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+/// `POST /server/enrol`. What is left out is as the settings say.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerEnrolRequest {
+    /// The server's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The enrolment token, where the server asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// What kind of device it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_type: Option<DeviceType>,
+    /// Its ring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<Distribution>,
+    /// Certificates in PEM that are trusted beside the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_pem: Option<String>,
+    /// Enrol although the device has a name and key already, which are then forgotten.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+}
+
+impl std::fmt::Debug for ServerEnrolRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerEnrolRequest")
+            .field("server", &self.server)
+            .field("device_type", &self.device_type)
+            .field("distribution", &self.distribution)
+            .field("again", &self.again)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A state of the device that Belay can name, as shown by `GET /history`.
@@ -94,6 +150,9 @@ pub struct GenerationView {
     pub committed_at: Option<Timestamp>,
     /// What it changed against its parent, a line a package.
     pub changes: Vec<String>,
+    /// The release that it stands for, where a server ordered one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseVersion>,
 }
 
 /// `GET /history`.

@@ -57,6 +57,8 @@ reasons! {
     UnknownPackage = "unknown_package",
     /// The package exists, the version asked for does not.
     VersionUnavailable = "version_unavailable",
+    /// The versions that the rollout was frozen to cannot be had here, or are not enough here.
+    ClosureUnavailable = "closure_unavailable",
     /// Dependencies cannot be met.
     UnmetDependency = "unmet_dependency",
     /// dpkg's database holds half-installed packages that Belay did not cause.
@@ -81,6 +83,10 @@ reasons! {
     Requested = "requested",
     /// There is no generation to go back to.
     NothingToUndo = "nothing_to_undo",
+    /// Another release is in force than the one to go back from.
+    OtherRelease = "other_release",
+    /// The server may not order this device to go back that far.
+    TooOld = "too_old",
     /// The generation asked for is not on the way back from this one.
     UnknownGeneration = "unknown_generation",
     /// Packages were changed by others since the update was committed.

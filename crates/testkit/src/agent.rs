@@ -21,6 +21,7 @@ pub struct Launch<'a> {
     settings: String,
     control: String,
     tables: String,
+    server: String,
     host: String,
     environment: Vec<(String, String)>,
 }
@@ -49,6 +50,7 @@ impl<'a> Launch<'a> {
             settings: String::new(),
             control: String::new(),
             tables: String::new(),
+            server: String::new(),
             host: "mode = \"in_process\"\n".to_owned(),
             environment: Vec::new(),
         }
@@ -73,6 +75,27 @@ impl<'a> Launch<'a> {
     #[must_use]
     pub fn control(mut self, lines: &str) -> Self {
         push_line(&mut self.control, lines);
+        self
+    }
+
+    /// Polls this server, once the device has enrolled there.
+    #[must_use]
+    pub fn server(self, url: &str) -> Self {
+        self.server_setting(&format!("url = {url:?}"))
+    }
+
+    /// Enrols by itself with this token.
+    #[must_use]
+    pub fn enrolment(self, token: &str) -> Self {
+        let path = self.sandbox.run_dir().join("enrolment-token");
+        write(&path, format!("{token}\n"));
+        self.server_setting(&format!("token_file = {path:?}"))
+    }
+
+    /// Adds TOML lines to the table `[server]` of agent.toml.
+    #[must_use]
+    pub fn server_setting(mut self, lines: &str) -> Self {
+        push_line(&mut self.server, lines);
         self
     }
 
@@ -146,13 +169,14 @@ impl<'a> Launch<'a> {
     pub fn write_config(&self) -> PathBuf {
         let path = self.sandbox.run_dir().join("agent.toml");
         let text = format!(
-            "state_dir = {:?}\n{}\n[root]\npath = {:?}\nscripts = \"chrootless\"\n\n[control]\nsocket = {:?}\n{}\n[host]\n{}\n{}",
+            "state_dir = {:?}\n{}\n[root]\npath = {:?}\nscripts = \"chrootless\"\n\n[control]\nsocket = {:?}\n{}\n[host]\n{}\n[server]\npoll_s = 1\nproxy = \"direct\"\n{}\n{}",
             self.sandbox.state_dir(),
             self.settings,
             self.sandbox.root(),
             self.socket(),
             self.control,
             self.host,
+            self.server,
             self.tables
         );
         // A running daemon may be reading it: an equal file is not written again.

@@ -13,6 +13,7 @@
 //! errors: a test that cannot set up its world has nothing to decide.
 
 pub mod agent;
+pub mod authority;
 pub mod caretaker;
 pub mod command;
 pub mod deb;
@@ -25,6 +26,8 @@ pub mod process_tree;
 pub mod repository;
 pub mod root_tier;
 pub mod sandbox;
+pub mod scripted;
+pub mod server;
 pub mod snapshot;
 pub mod soak;
 pub mod tools;
@@ -34,5 +37,7 @@ pub use agent::{Agent, HostProcess, Launch};
 pub use deb::{Deb, Script};
 pub use repository::Repository;
 pub use sandbox::Sandbox;
+pub use scripted::ScriptedServer;
+pub use server::{Server, ServerLaunch};
 pub use snapshot::{Snapshot, assert_same};
 pub use wait::wait_until;

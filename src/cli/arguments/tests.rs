@@ -78,6 +78,7 @@ fn the_help_is_a_page_that_one_reads() {
       history        Show the generations of this device and its last jobs
       verify         Compare the device with its generation, and check what undo needs
       restore-point  Work on what undo needs
+      enrol          Make this device known to a server, which it polls from then on
       help           Print this message or the help of the given subcommand(s)
 
     Options:

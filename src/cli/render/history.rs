@@ -29,8 +29,9 @@ fn rows_of(generation: &GenerationView, page: &Page) -> Vec<Vec<Cell>> {
     };
     let since = generation.committed_at.map_or("before the first update".to_owned(), |at| when(at, page));
     let job = generation.job.map(|job| job.to_string()).unwrap_or_default();
-    let mut changes = generation.changes.iter();
-    let first = changes.next().cloned().unwrap_or_default();
+    let release = generation.release.iter().map(|release| format!("release {release}"));
+    let mut changes = release.chain(generation.changes.iter().cloned());
+    let first = changes.next().unwrap_or_default();
     let mut rows = vec![vec![
         (tone, mark.to_owned()),
         (tone, generation.generation.to_string()),
@@ -38,7 +39,7 @@ fn rows_of(generation: &GenerationView, page: &Page) -> Vec<Vec<Cell>> {
         (tone, job),
         (tone, first),
     ]];
-    let further = |change: &String| vec![plain(""), plain(""), plain(""), plain(""), (tone, change.clone())];
+    let further = |change: String| vec![plain(""), plain(""), plain(""), plain(""), (tone, change)];
     rows.extend(changes.map(further));
     rows
 }

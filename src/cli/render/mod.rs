@@ -18,7 +18,7 @@ pub(super) use job::{accepted, ended, planned, step};
 pub(super) use paint::Paint;
 use paint::Tone;
 pub(super) use restore_points::{pruned, restore_point, restore_points};
-pub(super) use status::status;
+pub(super) use status::{enrolled, status};
 
 /// What everything shown depends on, beside what is shown.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! The agent's state at a glance.
 
 use belay_protocol::job::Job;
-use belay_protocol::local::Status;
+use belay_protocol::local::{ServerLink, Status};
 
 use super::Page;
 use super::job::{standing, step, what};
@@ -27,6 +27,10 @@ pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
         let tone = if status.needs_attention { Tone::Bad } else { Tone::Plain };
         row("last", tone, past(last, page));
     }
+    if let Some(link) = &status.server {
+        let tone = if link.last_error.is_some() { Tone::Careful } else { Tone::Plain };
+        row("server", tone, server(link, page));
+    }
     row("agent", Tone::Plain, status.version.clone());
     let mut lines = vec![table(&rows, 0, page.paint)];
     if status.needs_attention {
@@ -35,6 +39,28 @@ pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
     }
     lines.extend(status.warnings.iter().map(|warning| page.paint.tone(Tone::Careful, &format!("! {warning}"))));
     lines.join("\n")
+}
+
+/// What came of an enrolment.
+pub(in crate::cli) fn enrolled(link: &ServerLink, page: &Page) -> String {
+    let device = link.device.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
+    let waits = match link.authorized {
+        Some(false) => "; it waits until an operator lets it in",
+        Some(true) | None => "",
+    };
+    page.paint.tone(Tone::Good, &format!("✓ enrolled: this device is {device} at {}{waits}", link.url))
+}
+
+/// `https://belay.example, device d1: spoke 2 minutes ago`.
+fn server(link: &ServerLink, page: &Page) -> String {
+    let device = match (&link.device, link.authorized) {
+        (None, _) => ", not enrolled".to_owned(),
+        (Some(device), Some(false)) => format!(", device {device}, not let in"),
+        (Some(device), Some(true) | None) => format!(", device {device}"),
+    };
+    let contact = link.last_contact.map(|at| format!(": spoke {}", ago(at, page.now))).unwrap_or_default();
+    let error = link.last_error.as_ref().map(|error| format!("; {error}")).unwrap_or_default();
+    format!("{}{device}{contact}{error}", link.url)
 }
 
 fn running(job: &Job, status: &Status) -> String {

@@ -3,7 +3,8 @@
 use belay_protocol::Reason;
 use belay_protocol::job::{Generation, Job, JobId, JobState, Progress};
 use belay_protocol::local::{
-    GenerationView, History, Pruned, RestorePointState, RestorePointView, RestorePoints, RestoredPackage, Status,
+    GenerationView, History, Pruned, RestorePointState, RestorePointView, RestorePoints, RestoredPackage, ServerLink,
+    Status,
 };
 use belay_protocol::plan::{Action, Candidate, Change, Installed, Plan, UndoCost};
 use insta::assert_snapshot;
@@ -147,6 +148,7 @@ fn a_status() -> Status {
         queued: None,
         last: Some(Job { ended_at: Some(at("2026-01-02T03:04:05Z")), ..job(update(), JobState::Committed) }),
         warnings: vec![],
+        server: None,
     }
 }
 
@@ -187,6 +189,34 @@ fn the_status_fits_a_glance() {
 }
 
 #[test]
+fn the_status_tells_how_the_device_stands_with_its_server() {
+    let link = ServerLink {
+        url: "https://belay.example".into(),
+        device: Some("d1".parse().unwrap()),
+        authorized: Some(true),
+        last_contact: Some(at("2026-01-02T05:02:05Z")),
+        last_error: None,
+    };
+    let shown = |link: &ServerLink| {
+        let text = status(&Status { server: Some(link.clone()), ..a_status() }, &page());
+        text.lines().find_map(|line| line.strip_prefix("server ")).unwrap().trim().to_owned()
+    };
+    assert_snapshot!(shown(&link), @"https://belay.example, device d1: spoke 2 minutes ago");
+    let away = ServerLink { authorized: Some(false), last_error: Some("failed to reach it".into()), ..link.clone() };
+    assert_snapshot!(
+        shown(&away),
+        @"https://belay.example, device d1, not let in: spoke 2 minutes ago; failed to reach it"
+    );
+    let new = ServerLink { device: None, authorized: None, last_contact: None, ..link.clone() };
+    assert_snapshot!(shown(&new), @"https://belay.example, not enrolled");
+    assert_snapshot!(enrolled(&link, &page()), @"✓ enrolled: this device is d1 at https://belay.example");
+    assert_snapshot!(
+        enrolled(&ServerLink { authorized: Some(false), ..link }, &page()),
+        @"✓ enrolled: this device is d1 at https://belay.example; it waits until an operator lets it in"
+    );
+}
+
+#[test]
 fn the_history_marks_the_generation_in_force() {
     let generation = |number: u64, current, changes: &[&str]| GenerationView {
         generation: Generation(number),
@@ -196,6 +226,7 @@ fn the_history_marks_the_generation_in_force() {
         job: (number > 0).then_some(JobId(number + 4)),
         committed_at: (number > 0).then(|| at("2026-01-02T03:04:05Z")),
         changes: changes.iter().map(|text| (*text).to_owned()).collect(),
+        release: (number == 2).then(|| "v2.1.0".parse().unwrap()),
     };
     let failed = Job { reason: Some(Reason::Unhealthy), ..job(update(), JobState::RolledBack) };
     let shown = History {
@@ -208,7 +239,8 @@ fn the_history_marks_the_generation_in_force() {
     };
     assert_snapshot!(history(&shown, &page()), @r"
        generation  since                           job  changes
-       2           2026-01-02 05:04 (2 hours ago)  6    demo-app 2.0 → 3.0
+       2           2026-01-02 05:04 (2 hours ago)  6    release v2.1.0
+                                                        demo-app 2.0 → 3.0
     ▶  1           2026-01-02 05:04 (2 hours ago)  5    demo-app 1.0 → 2.0
                                                         libdep + 1.0
        0           before the first update

@@ -12,7 +12,7 @@ fn view(state: JobState, percent: Option<f32>) -> View {
     if state.is_end() {
         view.state_mut().ended.push_back(shown);
     } else {
-        view.state_mut().running = Some(Running { job: shown, step: Step::Planning, restarts: 0 });
+        view.state_mut().running = Some(Running { job: shown, step: Step::Planning, restarts: 0, closure: None });
     }
     view
 }

@@ -1,10 +1,11 @@
 //! What the routes answer when all is well.
 
 use belay_protocol::job::{Generation, Progress};
-use belay_protocol::local::GenerationView;
+use belay_protocol::local::{GenerationView, ServerEnrolRequest, ServerLink};
 use insta::assert_snapshot;
 
 use super::*;
+use crate::remote::enrolment::EnrolError;
 
 #[tokio::test]
 async fn a_ping_is_what_the_old_controller_looks_for() {
@@ -130,7 +131,7 @@ async fn a_native_rollback_takes_its_options_from_the_body() {
     let mut world = World::new(goes_on);
     let body = r#"{"to":3,"approve":["drift"],"idempotency_key":"k"}"#;
     assert_eq!(world.local(json("/rollback", body)).await.status(), 202);
-    let expected = Request::Rollback { to: Some(Generation(3)), approve: vec![Reason::Drift] };
+    let expected = Request::Rollback { to: Some(Generation(3)), approve: vec![Reason::Drift], from: None };
     assert_eq!(world.asked.recv().await, Some((expected, Door::Socket, Some("k".into()))));
 }
 
@@ -143,6 +144,7 @@ fn generation(number: u64, parent: Option<u64>) -> GenerationView {
         job: (number > 0).then_some(JobId(number)),
         committed_at: None,
         changes: vec!["demo-app 1.0 → 2.0".into()],
+        release: None,
     }
 }
 
@@ -192,6 +194,50 @@ async fn restore_points_and_findings_come_from_the_host() {
     assert_eq!(body(empty(get("/verify"))).await, r#"{"findings":[]}"#);
     assert_eq!(body(empty(post("/restore-points/prune"))).await, r#"{"dropped":[],"freed_bytes":7}"#);
     assert_eq!(body(json("/restore-points/prune", r#"{"keep":3}"#)).await, r#"{"dropped":[3],"freed_bytes":7}"#);
+}
+
+#[tokio::test]
+async fn an_enrolment_reaches_the_link_and_says_how_it_stands() {
+    let mut world = World::new(goes_on);
+    let mut asked = world.link();
+    let body = r#"{"server":"https://a","token":"t","distribution":"alpha","again":true}"#;
+    let answer = tokio::join!(world.local(json("/server/enrol", body)), async {
+        let call = asked.recv().await.unwrap();
+        let request = call.request;
+        assert_eq!(
+            (request.server.as_deref(), request.token.as_deref(), request.again),
+            (Some("https://a"), Some("t"), true)
+        );
+        let link = ServerLink {
+            url: "https://a".into(),
+            device: Some("d1".parse().unwrap()),
+            authorized: Some(true),
+            last_contact: None,
+            last_error: None,
+        };
+        call.answer.send(Ok(link)).unwrap();
+    });
+    assert_snapshot!(text(answer.0).await, @r#"
+    200 OK
+    content-type: application/json
+    {"url":"https://a","device":"d1","authorized":true}
+    "#);
+    let answer = tokio::join!(world.local(empty(post("/server/enrol"))), async {
+        let call = asked.recv().await.unwrap();
+        assert_eq!(call.request, ServerEnrolRequest::default());
+        call.answer.send(Err(EnrolError::NoServer)).unwrap();
+    });
+    assert_snapshot!(text(answer.0).await, @r#"
+    400 Bad Request
+    content-type: application/json
+    {"error":"no_server","message":"no server is named: enrol with `--server URL`, or set server.url"}
+    "#);
+    for body in [r#"{"sever":"https://a"}"#, r#"{"device_type":"a/b"}"#, r#"{"again":"yes"}"#] {
+        let answer = text(world.local(json("/server/enrol", body)).await).await;
+        assert!(answer.starts_with("400 ") && answer.contains("bad_json"), "{answer}");
+    }
+    let answer = text(world.local(empty(get("/status"))).await).await;
+    assert!(answer.contains(r#""server":{"url":"https://b"}"#) && answer.contains("the link warns"), "{answer}");
 }
 
 #[tokio::test]

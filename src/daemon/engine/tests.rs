@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use belay_protocol::job::Generation;
 use belay_protocol::plan::{Action, Candidate, Change, Plan, UndoCost};
-use belay_protocol::{Architecture, PackageId, PackageList, Sha256};
+use belay_protocol::sync::{self, Assignment, AssignmentRef, ReportStatus};
+use belay_protocol::{Architecture, Closure, PackageId, PackageList, Sha256};
 use tempfile::TempDir;
 
 use super::*;
@@ -87,6 +88,20 @@ impl Life {
         self.handle.request(request, Door::Socket, None).await
     }
 
+    /// Takes the server's assignment of this attempt.
+    async fn hears(&self, attempt: u32, packages: PackageList) {
+        let id = AssignmentRef { deployment: "spring".parse().unwrap(), attempt };
+        let release = "v2".parse().unwrap();
+        let action = sync::Action::InstallPackages { release, packages, closure: None, approve: Vec::new() };
+        let assignment = Some(Assignment { id, action, spread_s: 0 });
+        self.handle.answered(SyncResponse { assignment, ..idle() }).await.expect("the engine should live");
+    }
+
+    /// The newest report.
+    fn told(&self) -> sync::Report {
+        self.handle.view().borrow().state.outbox.pending.back().cloned().expect("something should be told")
+    }
+
     async fn ends(&self, id: JobId) -> Job {
         let mut view = self.handle.view();
         let ended = |view: &Arc<View>| view.state.job(id).is_some_and(|job| job.state.is_end());
@@ -113,6 +128,69 @@ async fn a_list_that_does_not_fit_is_denied_and_the_daemon_lives() {
     assert!(denial.failure.message.contains("split it"), "{}", denial.failure.message);
     let admitted = life.asks(large_update(1, 10)).await.expect("the daemon lives");
     assert_eq!((admitted.job, life.ends(admitted.job).await.state), (JobId(1), JobState::Committed));
+}
+
+#[tokio::test]
+async fn an_assignment_that_does_not_fit_is_told_as_failed_and_the_daemon_lives() {
+    let life = begin_small(Box::new(|_| {}));
+    let Request::Update { packages, .. } = large_update(1, 400) else { unreachable!() };
+    life.hears(1, packages).await;
+    let told = life.told();
+    assert_eq!((told.status, told.reason.as_deref()), (ReportStatus::Failed, Some("state")));
+    assert!(told.message.contains("split the list"), "{}", told.message);
+    life.hears(2, "demo-app".parse().unwrap()).await;
+    assert_eq!(life.ends(JobId(1)).await.state, JobState::Committed);
+}
+
+#[tokio::test]
+async fn an_end_arrives_without_the_closure_that_does_not_fit() {
+    let life = begin_small(Box::new(|_| {}));
+    life.hears(1, "demo-app".parse().unwrap()).await;
+    life.ends(JobId(1)).await;
+    assert!(life.told().closure.is_some());
+    life.hears(2, "demo-wide".parse().unwrap()).await;
+    assert_eq!(life.ends(JobId(2)).await.state, JobState::Committed);
+    let told = life.told();
+    assert_eq!((told.assignment.unwrap().attempt, told.status), (2, ReportStatus::Completed));
+    assert_eq!(told.closure, None);
+}
+
+#[tokio::test]
+async fn a_new_journal_begins_an_outbox_and_keeps_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, state, damage) = Journal::open(folder.path()).unwrap();
+    let name = state.outbox.id.clone();
+    assert_eq!(name.len(), 32);
+    let life = begin_with((journal, state, damage), Box::new(|_| {}));
+    let admitted = life.asks(large_update(1, 1)).await.expect("it is legal");
+    life.ends(admitted.job).await;
+    life.stop.send_replace(true);
+    life.engine.await.unwrap().unwrap();
+    assert_eq!(Journal::open(folder.path()).unwrap().1.outbox.id, name);
+    let other = tempfile::tempdir().unwrap();
+    assert_ne!(Journal::open(other.path()).unwrap().1.outbox.id, name);
+}
+
+#[tokio::test]
+async fn another_outbox_is_durable_when_it_is_told_and_begun_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, state, damage) = Journal::open(folder.path()).unwrap();
+    let name = state.outbox.id.clone();
+    let life = begin_with((journal, state, damage), Box::new(|_| {}));
+    for seq in [1, 2] {
+        let admitted = life.asks(large_update(1, 1)).await.expect("it is legal");
+        life.ends(admitted.job).await;
+        assert_eq!(life.handle.view().borrow().state.outbox.last, seq);
+    }
+    life.handle.answered(SyncResponse { acknowledged: Some(1), ..idle() }).await.unwrap();
+    life.handle.another_outbox(name.clone()).await.unwrap();
+    let outbox = life.handle.view().borrow().state.outbox.clone();
+    assert_ne!(outbox.id, name);
+    assert_eq!(outbox.pending.iter().map(|report| report.seq).collect::<Vec<_>>(), [1]);
+    life.handle.another_outbox(name).await.unwrap();
+    life.stop.send_replace(true);
+    life.engine.await.unwrap().unwrap();
+    assert_eq!(Journal::open(folder.path()).unwrap().1.outbox, outbox);
 }
 
 #[tokio::test]
@@ -188,19 +266,36 @@ async fn a_host_that_cannot_say_what_its_ledger_holds_is_not_taken_for_an_empty_
 }
 
 /// An update of `count` packages whose lines have 200 bytes each.
+/// An answer with nothing in it.
+fn idle() -> SyncResponse {
+    SyncResponse {
+        now: jiff::Timestamp::UNIX_EPOCH,
+        next_s: 60,
+        authorized: true,
+        acknowledged: None,
+        send_profile: false,
+        assignment: None,
+        cancel: None,
+    }
+}
+
 fn large_update(id: usize, count: usize) -> Request {
     let lines: Vec<String> =
         (0..count).map(|line| format!("p{id}-{line:05}-{}={}", "x".repeat(90), "1".repeat(98))).collect();
     let packages = PackageList::from_lines(lines.iter().map(String::as_str)).unwrap();
-    Request::Update { packages, dry_run: false, approve: Vec::new() }
+    Request::Update { packages, dry_run: false, approve: Vec::new(), release: None }
 }
 
 fn plan_of(request: &Request) -> Planned {
     let Request::Update { packages, .. } = request else {
-        return Planned { plan: plan(Vec::new()), facts: facts(), warnings: Vec::new() };
+        return Planned { plan: plan(Vec::new()), facts: facts(), warnings: Vec::new(), closure: None };
     };
     let changes = packages.specs().iter().map(|spec| install(&spec.package)).collect();
-    Planned { plan: plan(changes), facts: facts(), warnings: Vec::new() }
+    // One that a small journal cannot hold, where a package asks for that.
+    let wide = packages.specs().iter().any(|spec| spec.package.name().as_str() == "demo-wide");
+    let member = |number| format!("demo-{number}=1.0").parse().unwrap();
+    let closure = Closure { packages: (0..if wide { 6_000 } else { 1 }).map(member).collect(), removed: Vec::new() };
+    Planned { plan: plan(changes), facts: facts(), warnings: Vec::new(), closure: Some(closure) }
 }
 
 fn plan(changes: Vec<Change>) -> Plan {
@@ -241,6 +336,12 @@ fn permissive() -> Rules {
             boot: Vec::new(),
             reserve_bytes: 0,
         },
-        policy: PolicyRules { lockdown: false, windows: Vec::new(), not_before: jiff::Timestamp::UNIX_EPOCH },
+        policy: PolicyRules {
+            lockdown: false,
+            windows: Vec::new(),
+            not_before: jiff::Timestamp::UNIX_EPOCH,
+            server_rollback_within: crate::machine::rules::defaults::SERVER_ROLLBACK_WITHIN,
+            server_may_approve: Vec::new(),
+        },
     }
 }

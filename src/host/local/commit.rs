@@ -1,12 +1,13 @@
 //! Commit: the job's new state becomes the generation in force, its restore point the way back.
 
 use belay_protocol::job::{Generation, JobId, JobState};
-use belay_protocol::{Failure, Reason};
+use belay_protocol::plan::Plan;
+use belay_protocol::{Failure, Reason, ReleaseVersion};
 
-use super::Inner;
 use super::prepare::listed;
+use super::{Inner, closure};
 use crate::clock;
-use crate::host::ledger::{GenerationEntry, Phase, verdict};
+use crate::host::ledger::{GenerationEntry, Phase, Transaction, verdict};
 use crate::host::restore_point::{self, CapturedPackage, Commit};
 use crate::host::rollback_file;
 use crate::host::tree::{self, Tree};
@@ -17,6 +18,9 @@ impl Inner {
             return Ok(closed.generation);
         }
         let (open, plan) = self.planned(job)?;
+        if let (true, Phase::Planned, Some(release)) = (plan.is_empty(), &open.phase, open.request.release()) {
+            return self.commit_nothing(&open, &plan, release.clone());
+        }
         match open.phase {
             Phase::Verified => self.ledger.enter(Phase::Committing)?,
             Phase::Committing => {}
@@ -59,6 +63,8 @@ impl Inner {
             job,
             committed_at: at,
             changes: plan.changes.iter().map(belay_protocol::plan::Change::describe).collect(),
+            release: open.request.release().cloned(),
+            closure: Some(closure::resolved(&listed(&open), open.request.closure(), &plan, &inventory)),
         };
         let closed = verdict(&open, JobState::Committed, None, generation, at);
         self.ledger.close(closed, |entries| {
@@ -67,6 +73,27 @@ impl Inner {
         })?;
         self.keep_out = None;
         self.retire();
+        Ok(generation)
+    }
+
+    /// Notes that a release is in force which the device was as already. No generation: a way back would lead nowhere,
+    /// and its restore point would push out one that leads somewhere.
+    fn commit_nothing(
+        &mut self,
+        open: &Transaction,
+        plan: &Plan,
+        release: ReleaseVersion,
+    ) -> Result<Generation, Failure> {
+        // Others may have been at work since it was planned.
+        if self.device.status_digest()? != plan.status {
+            let message = "the packages were changed by others meanwhile; ask again";
+            return Err(Failure::new(Reason::PlanChanged, message));
+        }
+        let inventory = self.device.inventory()?;
+        let resolved = closure::resolved(&listed(open), open.request.closure(), plan, &inventory);
+        let generation = self.ledger.entries().generation;
+        let closed = verdict(open, JobState::Committed, None, generation, clock::now());
+        self.ledger.close(closed, |entries| entries.mark(release, resolved))?;
         Ok(generation)
     }
 

@@ -1,12 +1,34 @@
 //! Questions that are no part of a job.
 
+use belay_protocol::sync::Installed;
 use belay_protocol::{Failure, Reason};
 
-use super::Inner;
+use super::{Inner, closure};
 use crate::host::restore_point;
 use crate::machine::effect::{Inspected, Inspection};
 
+/// How many sentences on drift a measurement has.
+const SENTENCES: usize = 20;
+
 impl Inner {
+    /// What is installed now, by dpkg's word: nothing of it is remembered from when it was installed.
+    fn measure(&self) -> Result<Installed, Failure> {
+        let entries = self.ledger.entries();
+        let (release, closure) = entries.in_force();
+        let mut drift = match closure {
+            Some(closure) => closure::drift(closure, &self.device.inventory()?),
+            None => Vec::new(),
+        };
+        // A release whose versions are no longer known cannot be measured.
+        let release = release.filter(|_| closure.is_some() && drift.is_empty()).cloned();
+        if let Some(beyond) = drift.len().checked_sub(SENTENCES).filter(|beyond| *beyond > 0) {
+            drift.truncate(SENTENCES - 1);
+            drift.push(format!("and {} more", beyond + 1));
+        }
+        let needs_attention = entries.open.as_ref().is_some_and(|open| open.stuck.is_some());
+        Ok(Installed { release, generation: entries.generation, drift, needs_attention })
+    }
+
     pub(super) fn inspect(&mut self, inspection: &Inspection) -> Result<Inspected, Failure> {
         match inspection {
             Inspection::RestorePoints => {
@@ -25,6 +47,7 @@ impl Inner {
                 };
                 self.findings(&stored).map(Inspected::Findings)
             }
+            Inspection::Measure => Ok(Inspected::Measured(self.measure()?)),
             Inspection::VerifyDevice => self.verify_device().map(Inspected::Findings),
             Inspection::Prune { keep } => {
                 if let Some(open) = &self.ledger.entries().open {

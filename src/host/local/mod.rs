@@ -4,6 +4,7 @@
 //! was done is unknown, so it is undone.
 
 mod apply;
+mod closure;
 mod commit;
 mod inspect;
 mod plan;
@@ -33,6 +34,8 @@ use crate::config::Settings;
 use crate::durable;
 use crate::failpoint;
 use crate::machine::effect::{Effect, Inspected, Inspection, Outcome};
+
+use plan::Order;
 
 /// The host in this process.
 pub struct LocalHost {
@@ -136,8 +139,9 @@ impl Inner {
         };
         match effect {
             Effect::Survey => Outcome::Surveyed(Ok(self.ledger.survey())),
-            Effect::Plan { job, request } => {
-                Outcome::Planned(self.plan(*job, request, &tell(JobState::Planning, *job)))
+            Effect::Plan { job, request, assignment } => {
+                let order = Order { job: *job, request, assignment: assignment.as_ref() };
+                Outcome::Planned(self.plan(&order, &tell(JobState::Planning, *job)))
             }
             Effect::Fetch { job } => Outcome::Fetched(self.fetch(*job, &tell(JobState::Fetching, *job))),
             Effect::Capture { job } => Outcome::Captured(self.capture(*job, &tell(JobState::Capturing, *job))),

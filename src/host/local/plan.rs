@@ -4,42 +4,61 @@ use std::path::Path;
 
 use belay_protocol::job::{Generation, JobId, Request};
 use belay_protocol::plan::{Change, Plan, UndoCost};
-use belay_protocol::{Failure, PackageId, PackageList, Reason};
+use belay_protocol::sync::AssignmentRef;
+use belay_protocol::{Closure, Failure, PackageId, PackageList, Reason, ReleaseOrder, ReleaseVersion};
 
-use super::Inner;
 use super::undo::Route;
+use super::{Inner, closure};
 use crate::host::device::Rung;
 use crate::host::ledger::{Phase, Transaction};
 use crate::machine::effect::{Facts, Planned};
-use crate::machine::policy;
+use crate::machine::{guard, policy};
 
 type Tell<'a> = &'a dyn Fn(f32, &str);
 
+/// What is to be planned, and for whom.
+#[derive(Clone, Copy)]
+pub(super) struct Order<'a> {
+    pub(super) job: JobId,
+    pub(super) request: &'a Request,
+    pub(super) assignment: Option<&'a AssignmentRef>,
+}
+
 impl Inner {
-    pub(super) fn plan(&mut self, job: JobId, request: &Request, tell: Tell<'_>) -> Result<Planned, Failure> {
-        match request {
-            Request::Update { packages, dry_run, approve } => {
+    pub(super) fn plan(&mut self, order: &Order<'_>, tell: Tell<'_>) -> Result<Planned, Failure> {
+        let by_server = order.assignment.is_some();
+        let counting = policy::with_counting_approvals(order.request, by_server, &self.settings.rules.policy);
+        let order = &Order { request: &counting, ..*order };
+        match order.request {
+            Request::Update { packages, dry_run, approve, release } => {
                 // From here on a package has one name, whatever the list calls it.
                 let packages = packages.on(self.device.architecture()).map_err(|package| in_two_versions(&package))?;
-                let own = Request::Update { packages: packages.clone(), dry_run: *dry_run, approve: approve.clone() };
-                self.plan_update(job, &own, &packages, tell)
+                let own = Request::Update {
+                    packages: packages.clone(),
+                    dry_run: *dry_run,
+                    approve: approve.clone(),
+                    release: release.as_ref().map(|order| self.on_device(order)),
+                };
+                self.plan_update(&Order { request: &own, ..*order }, &packages, tell)
             }
-            Request::Rollback { to, approve } => self.plan_rollback(job, request, *to, approve, tell),
+            Request::Rollback { to, approve, from } => {
+                if let Some(planned) = self.refuse_or_unmark(order, from.as_ref())? {
+                    return Ok(planned);
+                }
+                self.plan_rollback(order, *to, approve, tell)
+            }
         }
     }
 
-    fn plan_update(
-        &mut self,
-        job: JobId,
-        request: &Request,
-        packages: &PackageList,
-        tell: Tell<'_>,
-    ) -> Result<Planned, Failure> {
-        self.refuse_if_stuck(job)?;
-        policy::check(request, &self.settings.rules.policy, &self.clock.now())?;
-        self.begin(job, request)?;
+    fn plan_update(&mut self, order: &Order<'_>, packages: &PackageList, tell: Tell<'_>) -> Result<Planned, Failure> {
+        self.refuse_if_stuck(order.job)?;
+        let rules = &self.settings.rules.policy;
+        policy::check(order.request, rules, &self.clock.now())
+            .map_err(|failure| policy::with_setting(failure, order.assignment.is_some(), rules))?;
+        self.begin(order)?;
         let status = self.device.status_digest()?;
-        let changes = self.device.resolve(packages, tell)?;
+        let pinned = order.request.closure();
+        let changes = self.resolve(packages, pinned, tell)?;
         let inventory = self.device.inventory()?;
         let replaced = changes.iter().filter(|change| change.old.is_some());
         let installed_kib = replaced
@@ -52,14 +71,85 @@ impl Inner {
             changes,
             status,
         };
+        if let Some(wrong) =
+            pinned.map(|pinned| closure::missed(pinned, &plan, &inventory)).filter(|wrong| !wrong.is_empty())
+        {
+            return Err(guard::unavailable(&wrong));
+        }
+        let closure = closure::resolved(packages, pinned, &plan, &inventory);
+        // A listed name that is no package itself was answered by another one: nobody else can be held to that.
+        let whole = packages.specs().iter().all(|spec| closure.packages.iter().any(|one| one.package == spec.package));
         self.receipt_of_plan(plan.clone())?;
-        Ok(Planned { plan, facts: self.facts()?, warnings: self.device.preflight() })
+        let warnings = self.device.preflight();
+        Ok(Planned { plan, facts: self.facts()?, warnings, closure: whole.then_some(closure) })
+    }
+
+    /// Resolves a list, with a closure in exactly its versions.
+    fn resolve(
+        &self,
+        packages: &PackageList,
+        pinned: Option<&Closure>,
+        tell: Tell<'_>,
+    ) -> Result<Vec<Change>, Failure> {
+        let Some(pinned) = pinned else { return self.device.resolve(packages, tell) };
+        let inventory = self.device.inventory()?;
+        let list = closure::pinned(packages, pinned, &inventory)?;
+        let resolved =
+            self.device.resolve(&list, tell).map_err(|failure| closure::explain(failure, pinned, &inventory));
+        let mut changes = resolved?;
+        for change in &mut changes {
+            change.asked = packages.names(&change.package);
+        }
+        Ok(changes)
+    }
+
+    fn on_device(&self, order: &ReleaseOrder) -> ReleaseOrder {
+        let closure = order.closure.as_ref().map(|closure| closure::on(closure, self.device.architecture()));
+        ReleaseOrder { version: order.version.clone(), closure }
+    }
+
+    /// Refuses a way back from another release than the one in force, and one that a server orders too late. Where the
+    /// release in force changed nothing, going back from it changes nothing either: only its mark goes.
+    fn refuse_or_unmark(
+        &mut self,
+        order: &Order<'_>,
+        from: Option<&ReleaseVersion>,
+    ) -> Result<Option<Planned>, Failure> {
+        let entries = self.ledger.entries();
+        if let Some(open) = entries.open.as_ref().filter(|open| open.phase.touches()) {
+            // What was left between two states is brought to its end, if that is the release that is meant.
+            let under_way = open.request.release();
+            return match from.is_none() || under_way.is_none() || is_meant(from, under_way) {
+                true => Ok(None),
+                false => Err(other_release(from, under_way)),
+            };
+        }
+        let (release, _) = entries.in_force();
+        if from.is_some() && !is_meant(from, release) {
+            return Err(other_release(from, release));
+        }
+        if from.is_some() && entries.mark_in_force().is_some() {
+            return self.plan_unmark(order).map(Some);
+        }
+        if order.assignment.is_some()
+            && let Some(entry) = entries.find(entries.generation)
+        {
+            policy::check_age(entry.committed_at, &self.settings.rules.policy, &self.clock.now())?;
+        }
+        Ok(None)
+    }
+
+    fn plan_unmark(&mut self, order: &Order<'_>) -> Result<Planned, Failure> {
+        self.begin(order)?;
+        let status = self.device.status_digest()?;
+        let plan = Plan { changes: Vec::new(), status, download_bytes: 0, undo: UndoCost::default() };
+        self.receipt_of_plan(plan.clone())?;
+        Ok(Planned { plan, facts: self.facts()?, warnings: Vec::new(), closure: None })
     }
 
     fn plan_rollback(
         &mut self,
-        job: JobId,
-        request: &Request,
+        order: &Order<'_>,
         to: Option<Generation>,
         approve: &[Reason],
         tell: Tell<'_>,
@@ -89,9 +179,10 @@ impl Inner {
             download_bytes: 0,
             undo: UndoCost::default(),
         };
+        let job = order.job;
         let open = Transaction {
             job,
-            request: request.clone(),
+            request: order.request.clone(),
             // An unfinished way back stays one: planning alone must not make the device look untouched.
             phase: if route.unfinished { Phase::RollingBack { because: asked_for() } } else { Phase::Planned },
             plan: Some(plan.clone()),
@@ -101,12 +192,13 @@ impl Inner {
             failed_undos: 0,
             verifications: 0,
             stuck: None,
+            assignment: order.assignment.cloned(),
         };
         if !route.unfinished {
             self.drop_prepared(job)?;
         }
         self.ledger.write(|entries| entries.open = Some(open))?;
-        Ok(Planned { plan, facts: self.facts()?, warnings: Vec::new() })
+        Ok(Planned { plan, facts: self.facts()?, warnings: Vec::new(), closure: None })
     }
 
     /// Which restore points lead where: back from what was left unfinished, to `to`, or one generation back.
@@ -157,12 +249,12 @@ impl Inner {
     }
 
     /// Opens a transaction for this job in place of one that changed nothing.
-    fn begin(&mut self, job: JobId, request: &Request) -> Result<(), Failure> {
-        self.drop_prepared(job)?;
+    fn begin(&mut self, order: &Order<'_>) -> Result<(), Failure> {
+        self.drop_prepared(order.job)?;
         self.ledger.write(|entries| {
             entries.open = Some(Transaction {
-                job,
-                request: request.clone(),
+                job: order.job,
+                request: order.request.clone(),
                 phase: Phase::Opened,
                 plan: None,
                 points: Vec::new(),
@@ -171,6 +263,7 @@ impl Inner {
                 failed_undos: 0,
                 verifications: 0,
                 stuck: None,
+                assignment: order.assignment.cloned(),
             });
         })
     }
@@ -203,6 +296,17 @@ impl Inner {
 fn in_two_versions(package: &PackageId) -> Failure {
     let message = format!("the list asks for {package} in two versions, once with its architecture; name one of them");
     Failure::new(Reason::UnmetDependency, message)
+}
+
+fn is_meant(from: Option<&ReleaseVersion>, there: Option<&ReleaseVersion>) -> bool {
+    from.zip(there).is_some_and(|(from, there)| from.is_same(there))
+}
+
+fn other_release(from: Option<&ReleaseVersion>, there: Option<&ReleaseVersion>) -> Failure {
+    let name =
+        |release: Option<&ReleaseVersion>| release.map_or("no release".to_owned(), |one| format!("release {one}"));
+    let message = format!("{} is in force and not {}; there is nothing to go back from", name(there), name(from));
+    Failure::new(Reason::OtherRelease, message)
 }
 
 /// Why an asked-for rollback goes back.

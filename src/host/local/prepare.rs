@@ -103,10 +103,14 @@ impl Inner {
 
     /// Runs policy and guard here as well: the daemon is not trusted to have done it.
     fn judge_again(&self, open: &Transaction) -> Result<(), Failure> {
-        policy::check(&open.request, &self.settings.rules.policy, &self.clock.now())?;
+        let rules = &self.settings.rules;
+        let by_server = open.assignment.is_some();
+        let request = policy::with_counting_approvals(&open.request, by_server, &rules.policy);
+        let with_setting = |failure| policy::with_setting(failure, by_server, &rules.policy);
+        policy::check(&request, &rules.policy, &self.clock.now()).map_err(with_setting)?;
         let Some(plan) = &open.plan else { return Ok(()) };
-        let refusals = guard::refusals(plan, &listed(open), &self.settings.rules.guard, &self.facts()?);
-        guard::judge(refusals, open.request.approvals())
+        let refusals = guard::refusals(plan, &listed(open), request.closure(), &rules.guard, &self.facts()?);
+        guard::judge(refusals, request.approvals()).map_err(with_setting)
     }
 }
 

@@ -78,11 +78,14 @@ fn generation_of(stored: &Stored) -> GenerationEntry {
         job: point.job,
         committed_at: stored.commit.as_ref().map_or(point.taken_at, |commit| commit.committed_at),
         changes: point.packages.iter().map(describe).collect(),
+        // Only the ledger knew; the server sees that no release is in force and decides anew.
+        release: None,
+        closure: None,
     }
 }
 
 fn request_of(stored: &Stored) -> Request {
-    Request::Update { packages: stored.point.request.clone(), dry_run: false, approve: Vec::new() }
+    Request::Update { packages: stored.point.request.clone(), dry_run: false, approve: Vec::new(), release: None }
 }
 
 fn closed(stored: &Stored, end: JobState) -> Closed {
@@ -99,6 +102,7 @@ fn closed(stored: &Stored, end: JobState) -> Closed {
         message: "known from its restore point; the ledger was lost".to_owned(),
         generation,
         at,
+        assignment: None,
     }
 }
 
@@ -114,6 +118,7 @@ fn open(stored: &Stored) -> Transaction {
         failed_undos: 0,
         verifications: 0,
         stuck: None,
+        assignment: None,
     }
 }
 
@@ -130,7 +135,7 @@ fn way_back(points: &[Stored], ids: &[u64]) -> Option<Transaction> {
             false => newest.point.job,
         },
         request: match committed {
-            true => Request::Rollback { to: Some(oldest.point.parent), approve: Vec::new() },
+            true => Request::Rollback { to: Some(oldest.point.parent), approve: Vec::new(), from: None },
             false => request_of(newest),
         },
         phase: Phase::RollingBack { because },
@@ -141,5 +146,6 @@ fn way_back(points: &[Stored], ids: &[u64]) -> Option<Transaction> {
         failed_undos: 0,
         verifications: 0,
         stuck: None,
+        assignment: None,
     })
 }

@@ -28,6 +28,9 @@ impl Inner {
         if let Some(stuck) = open.stuck {
             return Err(stuck);
         }
+        if leads_nowhere(&open) {
+            return self.unmark(&open, because);
+        }
         self.keep_out = None;
         // What was touched before this call stays touched; this call says itself when it begins to touch.
         let mut touched = open.phase.touches();
@@ -42,6 +45,15 @@ impl Inner {
                 Err(failure)
             }
         }
+    }
+
+    /// Goes back from a release that changed nothing: the one before it is in force again.
+    fn unmark(&mut self, open: &Transaction, because: &Failure) -> Result<Undone, Failure> {
+        let generation = open.target;
+        let closed = verdict(open, JobState::RolledBack, Some(because.clone()), generation, clock::now());
+        self.ledger.close(closed, |entries| entries.unmark())?;
+        let reported = vec!["the release had changed nothing, and neither did going back from it".to_owned()];
+        Ok(Undone { generation, forced: Vec::new(), reported })
     }
 
     fn try_roll_back(
@@ -134,6 +146,12 @@ impl Inner {
     pub(super) fn load_points(&self, ids: &[u64]) -> Result<Vec<Stored>, Failure> {
         ids.iter().map(|id| restore_point::load(&self.points_dir(), *id)).collect()
     }
+}
+
+/// Whether a way back was planned from a release that changed nothing.
+fn leads_nowhere(open: &Transaction) -> bool {
+    let planned = open.plan.as_ref().is_some_and(|plan| plan.is_empty());
+    planned && open.request.is_rollback() && open.points.is_empty() && open.phase == Phase::Planned
 }
 
 /// The listed versions that a way back leaves. What came along with them is not to blame.

@@ -30,9 +30,10 @@ fn a_connection_that_says_nothing_is_let_go() {
 fn recovery_fails_by_name_where_the_device_may_stay_changed() {
     let open = |touched, stuck: Option<Failure>| OpenTransaction {
         job: JobId(7),
-        request: Request::Rollback { to: None, approve: vec![] },
+        request: Request::Rollback { to: None, approve: vec![], from: None },
         touched,
         stuck,
+        assignment: None,
     };
     assert_eq!(all_closed(None), Ok(()));
     assert_eq!(all_closed(Some(&open(false, None))), Ok(()));

@@ -182,3 +182,50 @@ fn the_first_refusal_that_stands_wins_and_names_the_others() {
 fn failure(reason: Reason) -> Failure {
     Failure::new(reason, format!("{reason}!"))
 }
+
+#[test]
+fn given_a_closure_then_the_plan_is_exactly_that_or_refused() {
+    let app = || given(&[install("demo-app", "2.0")]).list("demo-app");
+    let swap = || given(&[install("demo-new", "1.0"), remove("demo-old", "1.0").asked()]).list("demo-new");
+    for (what, given, then) in [
+        ("exactly that", app().pinned(&["demo-app=2.0"], &[]), vec![]),
+        ("more than is needed here", app().pinned(&["demo-app=2.0", "demo-lib=1.0"], &[]), vec![]),
+        ("a version written with its epoch", app().pinned(&["demo-app=0:2.0"], &[]), vec![]),
+        (
+            "a list that writes the architecture out",
+            app().list("demo-app:arm64").pinned(&["demo-app=2.0"], &[]),
+            vec![],
+        ),
+        ("another version", app().pinned(&["demo-app=1.0"], &[]), vec![ClosureUnavailable]),
+        ("no version at all", app().pinned(&["demo-app"], &[]), vec![ClosureUnavailable]),
+        ("a package that it does not know", app().pinned(&["demo-lib=1.0"], &[]), vec![ClosureUnavailable]),
+        (
+            "a list that wants another version",
+            given(&[]).list("demo-app=3.0").pinned(&["demo-app=2.0"], &[]),
+            vec![ClosureUnavailable],
+        ),
+        ("a removal that it knows", swap().pinned(&["demo-new=1.0"], &["demo-old"]), vec![]),
+        ("a removal that it does not know", swap().pinned(&["demo-new=1.0"], &[]), vec![ClosureUnavailable]),
+        ("a configuration step", given(&[configure("demo-app", "1.0")]).pinned(&[], &[]), vec![]),
+        (
+            "a lower version",
+            given(&[replace("demo-app", "2.0", "1.0")]).list("demo-app").pinned(&["demo-app=1.0"], &[]),
+            vec![ClosureUnavailable, GuardDowngrade],
+        ),
+        (
+            "a lower version that the list names",
+            given(&[replace("demo-app", "2.0", "1.0")]).list("demo-app=1.0").pinned(&["demo-app=1.0"], &[]),
+            vec![],
+        ),
+    ] {
+        assert_eq!(codes(&given), then, "{what}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_exact_versions_cannot_be_approved() {
+    let given = given(&[replace("demo-app", "2.0", "1.0")]).list("demo-app").pinned(&["demo-app=1.0"], &[]);
+    let refused = judge(given.refusals(), &[ClosureUnavailable, GuardDowngrade]).unwrap_err();
+    assert_eq!(refused.reason, ClosureUnavailable);
+    assert!(refused.message.contains("demo-app 2.0 → 1.0 would be lowered"), "{refused}");
+}

@@ -5,13 +5,19 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::machine::rules::Window;
+use crate::machine::rules::defaults::SERVER_ROLLBACK_WITHIN;
 
 fn update(dry_run: bool, approve: &[Reason]) -> Request {
-    Request::Update { packages: "demo-app".parse::<PackageList>().unwrap(), dry_run, approve: approve.to_vec() }
+    Request::Update {
+        packages: "demo-app".parse::<PackageList>().unwrap(),
+        dry_run,
+        approve: approve.to_vec(),
+        release: None,
+    }
 }
 
 fn rollback() -> Request {
-    Request::Rollback { to: None, approve: Vec::new() }
+    Request::Rollback { to: None, approve: Vec::new(), from: None }
 }
 
 /// Monday, 14:05.
@@ -24,6 +30,8 @@ fn rules(windows: &[&str]) -> PolicyRules {
         lockdown: false,
         windows: windows.iter().map(|text| text.parse().unwrap()).collect(),
         not_before: "2027-01-01T00:00:00Z".parse().unwrap(),
+        server_rollback_within: SERVER_ROLLBACK_WITHIN,
+        server_may_approve: Vec::new(),
     }
 }
 
@@ -96,8 +104,22 @@ prop_compose! {
             lockdown,
             windows: windows.into_iter().map(window).collect(),
             not_before: Timestamp::from_second(second).unwrap(),
+            server_rollback_within: SERVER_ROLLBACK_WITHIN,
+            server_may_approve: Vec::new(),
         }
     }
+}
+
+#[test]
+fn a_server_may_order_back_only_what_was_committed_lately() {
+    let rules = rules(&[]);
+    let day = jiff::SignedDuration::from_hours(24);
+    assert_eq!(check_age(now().at - day * 30, &rules, &now()), Ok(()));
+    // A clock that was set back makes nothing old.
+    assert_eq!(check_age(now().at + day, &rules, &now()), Ok(()));
+    let refused = check_age(now().at - day * 31, &rules, &now()).unwrap_err();
+    assert_eq!(refused.reason, Reason::TooOld);
+    assert!(refused.message.contains("31 days ago") && refused.message.contains("within 30 days"), "{refused}");
 }
 
 proptest! {
@@ -120,4 +142,28 @@ proptest! {
         let expected = if plain == Err(Reason::Window) { Ok(()) } else { plain };
         prop_assert_eq!(approved, expected);
     }
+}
+
+#[test]
+fn a_servers_approvals_count_only_where_the_device_allows_them() {
+    use Reason::{Denied, Drift, GuardRemoval, Window};
+    let asked = update(false, &[Window, GuardRemoval, Denied]);
+    let back = Request::Rollback { to: None, approve: vec![Drift], from: None };
+    let strict = rules(&[]);
+    let open = PolicyRules { server_may_approve: vec![Window], ..rules(&[]) };
+    let counting =
+        |request: &Request, by_server, rules| with_counting_approvals(request, by_server, rules).approvals().to_vec();
+    assert_eq!(counting(&asked, true, &strict), [Denied], "it overrides no guard of the device's");
+    assert_eq!(counting(&asked, true, &open), [Window, Denied]);
+    assert_eq!(counting(&asked, false, &strict), [Window, GuardRemoval, Denied], "people on the device may");
+    assert_eq!(counting(&back, true, &strict), []);
+    let hint = "policy.server_may_approve on the device has \"window\"";
+    for (reason, by_server, rules, told) in
+        [(Window, true, &strict, true), (Window, false, &strict, false), (Window, true, &open, false)]
+    {
+        let failure = with_setting(Failure::new(reason, "closed"), by_server, rules);
+        assert_eq!(failure.message.ends_with(hint), told, "{failure}");
+    }
+    let denied = with_setting(Failure::new(Denied, "no"), true, &strict);
+    assert_eq!(denied.message, "no");
 }

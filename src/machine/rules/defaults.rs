@@ -1,4 +1,9 @@
-//! The package patterns that guard an installation on which nobody set any.
+//! The rules of an installation on which nobody set any: package patterns of the guard, limits of the policy.
+
+use std::time::Duration;
+
+/// How long after its commit a server may order a generation to be gone back from.
+pub const SERVER_ROLLBACK_WITHIN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Packages without which a device cannot start, be reached or be updated. Kernel and boot loader belong to them:
 /// `allow_boot` alone does not let an update touch them in passing.

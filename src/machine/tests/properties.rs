@@ -1,21 +1,28 @@
 //! Any order of inputs, crash and restart among them: every job ends, and no verdict is claimed that the effects did
 //! not reach.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 
+use super::server::Server;
+use super::truth::Truth;
 use super::world::*;
-use crate::machine::effect::{Applied, Closed, Effect, OpenTransaction, Outcome, Survey};
+use crate::machine::effect::{Effect, Outcome, Survey};
 use crate::machine::input::Input;
 use belay_protocol::Reason;
-use belay_protocol::job::{Generation, JobId, JobState, Request};
+use belay_protocol::job::{JobId, JobState};
+use belay_protocol::sync::ReportStatus;
 
 /// What happens next in a history.
 #[derive(Debug, Clone)]
 enum Event {
     Update,
     Rollback,
+    /// A poll: what is pending arrives or is lost, the answer likewise.
+    Sync {
+        rolls_back: bool,
+        cancels: bool,
+        answer_lost: bool,
+    },
     /// The effect under way ends, well or badly.
     Completes {
         well: bool,
@@ -33,86 +40,6 @@ enum Event {
     },
 }
 
-/// A host that only keeps the truth: which side of its job each device state is on.
-#[derive(Debug, Clone, Default)]
-struct Truth {
-    survey: Survey,
-    /// What really became of each job's device: `true` is new, `false` is old; none is in between.
-    device: BTreeMap<JobId, Option<bool>>,
-    verdicts: BTreeMap<JobId, JobState>,
-}
-
-impl Truth {
-    fn perform(&mut self, effect: &Effect, well: bool, reason: Reason) -> Outcome {
-        let Some(job) = effect.job() else { return Outcome::Surveyed(Ok(self.survey.clone())) };
-        if let Some(verdict) = self.verdicts.get(&job) {
-            return match (effect, verdict) {
-                (Effect::Commit { .. }, JobState::Committed) => success(effect),
-                (Effect::Verify { .. }, JobState::Committed) => success(effect),
-                (Effect::RollBack { .. }, JobState::RolledBack) => success(effect),
-                _ => effect.failed(failure(Reason::State)),
-            };
-        }
-        let open = self.survey.open.as_ref().is_some_and(|open| open.job == job);
-        if !open && !matches!(effect, Effect::Plan { .. } | Effect::Discard { .. }) {
-            return effect.failed(failure(Reason::State));
-        }
-        // The host's promise: once the device is touched, no failure claims that it is not.
-        let touched = self.survey.open.as_ref().is_some_and(|open| open.job == job && open.touched);
-        let reason = if touched && reason.leaves_device_untouched() { Reason::UndoFailed } else { reason };
-        match effect {
-            Effect::Survey => {}
-            Effect::Plan { request, .. } => {
-                let unfinished = self.survey.open.as_ref().is_some_and(|open| open.touched);
-                if unfinished && !request.is_rollback() {
-                    return effect.failed(failure(Reason::UndoFailed));
-                }
-                let open = OpenTransaction { job, request: request.clone(), touched: unfinished, stuck: None };
-                self.survey.open = Some(open);
-            }
-            Effect::Fetch { .. } | Effect::Capture { .. } | Effect::Verify { .. } => {}
-            Effect::Apply { .. } => {
-                if !well && reason == Reason::PlanChanged {
-                    return Outcome::Applied(Applied::Untouched(failure(reason)));
-                }
-                self.touch(job);
-                self.device.insert(job, well.then_some(true));
-            }
-            Effect::Commit { .. } if well => self.close(job, JobState::Committed),
-            Effect::Commit { .. } => {}
-            Effect::RollBack { .. } if !well && reason.leaves_device_untouched() => {}
-            Effect::RollBack { .. } => {
-                self.touch(job);
-                self.device.insert(job, well.then_some(false));
-                if well {
-                    self.close(job, JobState::RolledBack);
-                } else if reason == Reason::ForeignChange {
-                    self.survey.open.as_mut().expect("it is open").stuck = Some(failure(reason));
-                }
-            }
-            Effect::Discard { .. } if touched => return effect.failed(failure(Reason::Interrupted)),
-            Effect::Discard { .. } if !well => return effect.failed(failure(Reason::State)),
-            Effect::Discard { .. } => self.survey.open = self.survey.open.take().filter(|open| open.job != job),
-        }
-        if well { success(effect) } else { effect.failed(failure(reason)) }
-    }
-
-    fn touch(&mut self, job: JobId) {
-        if let Some(open) = self.survey.open.as_mut().filter(|open| open.job == job) {
-            open.touched = true;
-        }
-    }
-
-    fn close(&mut self, job: JobId, end: JobState) {
-        self.verdicts.insert(job, end);
-        let request = self.survey.open.take().map(|open| open.request);
-        let request = request.unwrap_or(Request::Rollback { to: None, approve: Vec::new() });
-        let message = String::new();
-        let generation = Generation(0);
-        self.survey.closed.push(Closed { job, request, end, reason: None, message, generation, at: noon().at });
-    }
-}
-
 fn event() -> impl Strategy<Value = Event> {
     let reason = prop_oneof![
         Just(Reason::NoSpace),
@@ -126,6 +53,8 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         2 => Just(Event::Update),
         1 => Just(Event::Rollback),
+        4 => (prop::bool::weighted(0.3), prop::bool::weighted(0.1), prop::bool::weighted(0.3))
+            .prop_map(|(rolls_back, cancels, answer_lost)| Event::Sync { rolls_back, cancels, answer_lost }),
         8 => (prop::bool::weighted(0.8), reason).prop_map(|(well, reason)| Event::Completes { well, reason }),
         1 => (0_u64..6, 0_usize..9).prop_map(|(job, of)| Event::Stray { job, of }),
         1 => (prop::bool::weighted(0.2), prop::bool::weighted(0.1))
@@ -136,7 +65,7 @@ fn event() -> impl Strategy<Value = Event> {
 fn stray(job: u64, of: usize) -> Input {
     let job = JobId(job);
     let effects = [
-        Effect::Plan { job, request: update_request(&["demo-app"]) },
+        Effect::Plan { job, request: update_request(&["demo-app"]), assignment: None },
         Effect::Fetch { job },
         Effect::Capture { job },
         Effect::Apply { job },
@@ -150,13 +79,18 @@ fn stray(job: u64, of: usize) -> Input {
     Input::Completed { job: effect.job(), outcome: effect.failed(failure(Reason::State)) }
 }
 
-fn play(events: Vec<Event>) -> (World, Truth) {
+fn play(events: Vec<Event>) -> (World, Truth, Server) {
     let mut world = given();
     let mut truth = Truth::default();
+    let mut server = Server::default();
     for event in events {
         world = match event {
             Event::Update => world.when(update(&["demo-app"])),
             Event::Rollback => world.when(rollback()),
+            Event::Sync { rolls_back, cancels, answer_lost } => {
+                let answer = server.answers(&world.state.outbox, rolls_back, cancels);
+                if answer_lost { world } else { world.when(answer) }
+            }
             Event::Completes { well, reason } => match world.effects.front().cloned() {
                 None => world,
                 Some(effect) => {
@@ -171,6 +105,7 @@ fn play(events: Vec<Event>) -> (World, Truth) {
             Event::Restart { journal_lost, ledger_lost } => {
                 if journal_lost {
                     world.state = Default::default();
+                    server.sees_another_outbox();
                 }
                 if ledger_lost {
                     truth.survey = Survey::default();
@@ -183,7 +118,7 @@ fn play(events: Vec<Event>) -> (World, Truth) {
             }
         };
     }
-    (world, truth)
+    (world, truth, server)
 }
 
 /// Whether that stray outcome would be the one that is awaited, which is no stray.
@@ -197,18 +132,22 @@ fn fits(world: &World, job: u64, of: usize) -> bool {
     awaited || cancelling || matches!(outcome, Outcome::Surveyed(_))
 }
 
+/// From here on everything works; whatever was begun must come to its end.
+fn settled((mut world, mut truth, server): (World, Truth, Server)) -> (World, Truth, Server) {
+    for _ in 0..200 {
+        let Some(effect) = world.effects.front().cloned() else { break };
+        let outcome = truth.perform(&effect, true, Reason::State);
+        world = world.completes(outcome);
+    }
+    (world, truth, server)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn every_job_ends_and_no_verdict_lies(events in prop::collection::vec(event(), 1..60)) {
-        let (mut world, mut truth) = play(events);
-        // From here on everything works; whatever was begun must come to its end.
-        for _ in 0..200 {
-            let Some(effect) = world.effects.front().cloned() else { break };
-            let outcome = truth.perform(&effect, true, Reason::State);
-            world = world.completes(outcome);
-        }
+        let (world, truth, _) = settled(play(events));
         prop_assert!(world.effects.is_empty(), "effects for ever: {:?}", world.effects);
         prop_assert!(world.state.running.is_none(), "still running: {:?}", world.state.running);
         for job in &world.state.ended {
@@ -240,9 +179,34 @@ proptest! {
     }
 
     #[test]
+    fn every_assignment_ends_once_in_order_and_truly(events in prop::collection::vec(event(), 1..60)) {
+        let (mut world, mut truth, mut server) = settled(play(events));
+        // The last answers may have been lost: what the server still offers is answered now, and every report arrives.
+        for _ in 0..3 {
+            let answer = server.answers(&world.state.outbox, false, false);
+            (world, truth, server) = settled((world.when(answer), truth, server));
+        }
+        let acknowledged = server.takes(&world.state.outbox);
+        world = world.when(Input::Answered { acknowledged, assignment: None, cancel: None });
+        prop_assert_eq!(server.unanswered(), Vec::<u32>::new());
+        prop_assert!(world.state.outbox.pending.is_empty(), "{:?}", world.state.outbox.pending);
+        prop_assert_eq!(server.wrong, Vec::<String>::new());
+        prop_assert_eq!(world.state.outbox.dropped, 0);
+        for (job, status) in &server.ends_of_jobs {
+            let expected = match truth.verdicts.get(job) {
+                Some(JobState::Committed) => &[ReportStatus::Completed][..],
+                // Of an update, or of a rollback that was asked for.
+                Some(JobState::RolledBack) => &[ReportStatus::RolledBack, ReportStatus::Completed, ReportStatus::Failed],
+                _nothing_was_changed => continue,
+            };
+            prop_assert!(expected.contains(status), "job {} was told as {:?}", job, status);
+        }
+    }
+
+    #[test]
     fn the_same_inputs_give_the_same_state(events in prop::collection::vec(event(), 1..40)) {
-        let (one, _) = play(events.clone());
-        let (two, _) = play(events);
+        let (one, _, _) = play(events.clone());
+        let (two, _, _) = play(events);
         prop_assert_eq!(one.state, two.state);
     }
 }

@@ -12,7 +12,8 @@ const JOB: JobId = JobId(1);
 fn an_update_interrupted_before_applying_starts_over() {
     let world = given().when(update(&["demo-app"])).until(|effect| matches!(effect, Effect::Capture { .. }));
     let world = world.restarts(open(false));
-    let world = world.then(&[Effect::Plan { job: JOB, request: update_request(&["demo-app"]) }]).succeeds();
+    let world =
+        world.then(&[Effect::Plan { job: JOB, request: update_request(&["demo-app"]), assignment: None }]).succeeds();
     assert_eq!(state_of(&world, 1), (JobState::Committed, None));
 }
 
@@ -89,7 +90,8 @@ fn a_rollback_that_waited_begins_after_the_restart() {
 }
 
 fn open(touched: bool) -> Survey {
-    let open = OpenTransaction { job: JOB, request: update_request(&["demo-app"]), touched, stuck: None };
+    let open =
+        OpenTransaction { job: JOB, request: update_request(&["demo-app"]), touched, stuck: None, assignment: None };
     Survey { open: Some(open), ..Survey::default() }
 }
 
@@ -102,6 +104,7 @@ fn closed(job: u64, end: JobState, reason: Option<Reason>) -> Survey {
         message: "as the ledger says".to_owned(),
         generation: Generation(0),
         at: noon().at,
+        assignment: None,
     };
     Survey { closed: vec![closed], ..Survey::default() }
 }

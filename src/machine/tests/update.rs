@@ -10,8 +10,11 @@ const JOB: JobId = JobId(1);
 
 #[test]
 fn an_update_goes_through_its_steps_in_order() {
-    let world =
-        given().when(update(&["demo-app"])).then(&[Effect::Plan { job: JOB, request: update_request(&["demo-app"]) }]);
+    let world = given().when(update(&["demo-app"])).then(&[Effect::Plan {
+        job: JOB,
+        request: update_request(&["demo-app"]),
+        assignment: None,
+    }]);
     let world = world.completes(Outcome::Planned(Ok(planned(vec![upgrade("demo-app", "1.0", "2.0")]))));
     let world = world.then(&[Effect::Fetch { job: JOB }]).completes(Outcome::Fetched(Ok(())));
     let world = world.then(&[Effect::Capture { job: JOB }]).completes(Outcome::Captured(Ok(Vec::new())));
@@ -104,7 +107,7 @@ fn a_device_that_changed_under_the_plan_is_planned_anew_three_times() {
     for _ in 0..3 {
         world = world.until(|effect| matches!(effect, Effect::Apply { .. }));
         world = world.completes(Outcome::Applied(Applied::Untouched(failure(Reason::PlanChanged))));
-        world = world.then(&[Effect::Plan { job: JOB, request: update_request(&["demo-app"]) }]);
+        world = world.then(&[Effect::Plan { job: JOB, request: update_request(&["demo-app"]), assignment: None }]);
     }
     world = world.until(|effect| matches!(effect, Effect::Apply { .. }));
     world = world.completes(Outcome::Applied(Applied::Untouched(failure(Reason::PlanChanged)))).succeeds();
@@ -114,7 +117,7 @@ fn a_device_that_changed_under_the_plan_is_planned_anew_three_times() {
 #[test]
 fn a_dry_run_ends_with_its_plan_and_changes_nothing() {
     let Request::Update { packages, approve, .. } = update_request(&["demo-app"]) else { unreachable!() };
-    let request = Request::Update { packages, dry_run: true, approve };
+    let request = Request::Update { packages, dry_run: true, approve, release: None };
     let input = Input::Requested { request, door: Door::Socket, idempotency_key: None };
     let world = given().when(input).until(|effect| matches!(effect, Effect::Discard { .. })).succeeds();
     assert_eq!(state_of(&world, 1), (JobState::Refused, Some(Reason::DryRun)));

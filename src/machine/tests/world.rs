@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 use belay_protocol::health::{CheckResult, Health};
 use belay_protocol::job::{Door, Generation, Job, JobId, JobState, Request};
 use belay_protocol::plan::{Action, Candidate, Change, Installed, Plan, UndoCost};
+use belay_protocol::sync::{self, Assignment, AssignmentRef, ReportStatus};
 use belay_protocol::{Failure, Reason, Sha256};
 use jiff::Timestamp;
 use jiff::civil::Weekday;
 
 use crate::machine::effect::{Applied, Effect, Facts, Outcome, Planned, Survey, Undone};
 use crate::machine::input::{Input, Moment};
-use crate::machine::rules::{GuardRules, PolicyRules, Rules};
+use crate::machine::rules::{GuardRules, PolicyRules, Rules, defaults};
 use crate::machine::state::State;
 use crate::machine::step;
 
@@ -102,17 +103,17 @@ pub(super) fn update(packages: &[&str]) -> Input {
 
 pub(super) fn update_request(packages: &[&str]) -> Request {
     let packages = belay_protocol::PackageList::from_lines(packages.iter().copied()).unwrap();
-    Request::Update { packages, dry_run: false, approve: Vec::new() }
+    Request::Update { packages, dry_run: false, approve: Vec::new(), release: None }
 }
 
 pub(super) fn rollback() -> Input {
-    let request = Request::Rollback { to: None, approve: Vec::new() };
+    let request = Request::Rollback { to: None, approve: Vec::new(), from: None };
     Input::Requested { request, door: Door::Socket, idempotency_key: None }
 }
 
 pub(super) fn planned(changes: Vec<Change>) -> Planned {
     let plan = Plan { changes, status: digest(), download_bytes: 1_000, undo: UndoCost::default() };
-    Planned { plan, facts: Facts { free_bytes: 1 << 40, denied: Vec::new() }, warnings: Vec::new() }
+    Planned { plan, facts: Facts { free_bytes: 1 << 40, denied: Vec::new() }, warnings: Vec::new(), closure: None }
 }
 
 pub(super) fn upgrade(package: &str, old: &str, new: &str) -> Change {
@@ -176,6 +177,43 @@ fn permissive() -> Rules {
             boot: Vec::new(),
             reserve_bytes: 0,
         },
-        policy: PolicyRules { lockdown: false, windows: Vec::new(), not_before: Timestamp::UNIX_EPOCH },
+        policy: PolicyRules {
+            lockdown: false,
+            windows: Vec::new(),
+            not_before: Timestamp::UNIX_EPOCH,
+            server_rollback_within: defaults::SERVER_ROLLBACK_WITHIN,
+            server_may_approve: Vec::new(),
+        },
     }
+}
+
+/// The n-th attempt of the one deployment.
+pub(super) fn attempt(number: u32) -> AssignmentRef {
+    AssignmentRef { deployment: "spring".parse().unwrap(), attempt: number }
+}
+
+/// The n-th attempt, which installs.
+pub(super) fn assignment(number: u32) -> Assignment {
+    let packages = belay_protocol::PackageList::from_lines(["demo-app"]).unwrap();
+    let release = "v2.0".parse().unwrap();
+    let action = sync::Action::InstallPackages { release, packages, closure: None, approve: Vec::new() };
+    Assignment { id: attempt(number), action, spread_s: 0 }
+}
+
+/// The n-th attempt, which goes back.
+pub(super) fn order_back(number: u32) -> Assignment {
+    let action = sync::Action::RollBack { release: Some("v2.0".parse().unwrap()) };
+    Assignment { id: attempt(number), action, spread_s: 0 }
+}
+
+/// The server's answer with this assignment.
+pub(super) fn offered(assignment: Assignment) -> Input {
+    Input::Answered { acknowledged: None, assignment: Some(assignment), cancel: None }
+}
+
+/// What is pending, in short.
+pub(super) fn told(world: &World) -> Vec<(Option<u32>, ReportStatus, Option<String>)> {
+    let short =
+        |report: &sync::Report| (report.assignment.as_ref().map(|id| id.attempt), report.status, report.reason.clone());
+    world.state.outbox.pending.iter().map(short).collect()
 }

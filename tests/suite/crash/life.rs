@@ -10,17 +10,21 @@ use belay_agent::config::Settings;
 use belay_agent::config::settings::HostSettings;
 use belay_agent::daemon::Engine;
 use belay_agent::daemon::handle::Handle;
+use belay_agent::host::Host;
 use belay_agent::host::device::{Device, Inventory};
 use belay_agent::host::local::LocalHost;
 use belay_agent::journal::Journal;
+use belay_agent::machine::effect::{Inspected, Inspection};
 use belay_agent::machine::state::State;
-use belay_protocol::job::{Door, Job, Request};
+use belay_protocol::job::{Door, Job};
+use belay_protocol::sync::Installed;
 use belay_testkit::ownership::temp_dir_in;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::cut::{self, Cut, PowerCut};
-use super::scenarios::Scenario;
+use super::scenarios::{Ask, Scenario};
+use super::server::Server;
 use crate::model::ModelDevice;
 
 /// A device with its state folder, in memory where the machine has such a file system.
@@ -45,7 +49,7 @@ impl World {
         let mut world = Self::in_folder(fresh_folder(), scenario.settings.clone());
         (scenario.prepare)(&world.device());
         for request in &scenario.history {
-            world.live(Some(request), &Cut::never()).expect("it is not cut");
+            world.live(&Ask::Locally(request.clone()), &Cut::never()).expect("it is not cut");
         }
         (scenario.publish)(&world.device());
         world.before = scenario.history.len();
@@ -69,11 +73,11 @@ impl World {
     }
 
     /// Starts the agent, asks it for something, waits until it rests. Says where it was cut, where it was.
-    pub(super) fn live(&self, request: Option<&Request>, cut: &Cut) -> Result<(), String> {
+    pub(super) fn live(&self, ask: &Ask, cut: &Cut) -> Result<(), String> {
         static QUIET: Once = Once::new();
         QUIET.call_once(cut::hush);
         let armed = cut.arm();
-        let lived = catch_unwind(AssertUnwindSafe(|| self.run(request, cut)));
+        let lived = catch_unwind(AssertUnwindSafe(|| self.run(ask, cut)));
         drop(armed);
         match lived {
             Ok(()) => Ok(()),
@@ -82,7 +86,7 @@ impl World {
         }
     }
 
-    fn run(&self, request: Option<&Request>, cut: &Cut) {
+    fn run(&self, ask: &Ask, cut: &Cut) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let device = self.device();
         let steps = cut.clone();
@@ -102,7 +106,7 @@ impl World {
                 ready.send(true).expect("the driver waits for it");
             });
             let drive = async {
-                drive(&handle, request, is_ready).await;
+                drive(&handle, ask, is_ready).await;
                 stop.send(true).unwrap();
             };
             let (ended, ()) = tokio::join!(run, drive);
@@ -121,6 +125,28 @@ impl World {
             files.insert(PathBuf::from("rollbackFile"), text);
         }
         Picture { inventory: self.device().inventory().expect("the database can be read"), files }
+    }
+
+    /// Who asks in this world: a new server, where the scenario has one.
+    pub(super) fn ask(&self, scenario: &Scenario) -> Ask {
+        match &scenario.order {
+            None => Ask::Locally(scenario.request.clone()),
+            Some(order) => Ask::Server(Server::that_orders(order.clone())),
+        }
+    }
+
+    /// What is installed, as measured.
+    pub(super) fn measured(&self) -> Installed {
+        let host = LocalHost::on(&self.settings, Box::new(self.device())).expect("the host opens");
+        let Ok(Inspected::Measured(installed)) = host.inspect(&Inspection::Measure) else {
+            panic!("it cannot be measured");
+        };
+        installed
+    }
+
+    /// The daemon's memory goes.
+    pub(super) fn lose_journal(&self) {
+        std::fs::remove_dir_all(self.settings.daemon_dir()).unwrap();
     }
 
     /// The job that the scenario asked for.
@@ -162,10 +188,14 @@ impl Picture {
     }
 }
 
-async fn drive(handle: &Handle, request: Option<&Request>, mut ready: watch::Receiver<bool>) {
+async fn drive(handle: &Handle, ask: &Ask, mut ready: watch::Receiver<bool>) {
     let _ = ready.wait_for(|ready| *ready).await;
-    if let Some(request) = request {
-        handle.request(request.clone(), Door::Socket, None).await.expect("it is taken");
+    match ask {
+        Ask::Nobody => {}
+        Ask::Locally(request) => {
+            handle.request(request.clone(), Door::Socket, None).await.expect("it is taken");
+        }
+        Ask::Server(server) => server.polled_by(handle).await,
     }
     let mut view = handle.view();
     let _ = view.wait_for(|view| view.state.running.is_none()).await;

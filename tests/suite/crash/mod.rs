@@ -8,47 +8,59 @@
 
 mod cut;
 mod life;
+mod orders;
 mod scenarios;
+mod server;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use belay_protocol::job::JobState;
+use belay_protocol::sync::{Action, ReportStatus};
 
 use cut::Cut;
 use life::World;
-use scenarios::Scenario;
+use scenarios::{Ask, Scenario};
+use server::Server;
 
 /// Cuts a scenario at every point, and twice at a few: once on the way, once more while coming back.
 fn cut_everywhere(scenario: &Scenario) {
-    // Points are the process's: one scenario at a time.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let template = World::prepared(scenario);
     let old = template.picture();
     let uncut = template.copy();
-    uncut.live(Some(&scenario.request), &Cut::never()).expect("it is not cut");
+    uncut.live(&uncut.ask(scenario), &Cut::never()).expect("it is not cut");
     let new = uncut.picture();
     assert_eq!(uncut.verdict().state, scenario.ends, "without a cut");
     let points = {
         let counting = template.copy();
         let cut = Cut::never();
-        let _ = counting.live(Some(&scenario.request), &cut);
+        let _ = counting.live(&counting.ask(scenario), &cut);
         cut.counted()
     };
-    assert!(points > 50, "only {points} points were seen: are they compiled in?");
+    assert!(points > 10, "only {points} points were seen: are they compiled in?");
     for point in 1..=points {
         let world = template.copy();
         let first = Cut::at(point);
-        let survived = world.live(Some(&scenario.request), &first);
+        let ask = world.ask(scenario);
+        let survived = world.live(&ask, &first);
+        // A request is made once; a server's assignment is offered until its end is known.
+        let again = match &ask {
+            Ask::Locally(_) | Ask::Nobody => Ask::Nobody,
+            Ask::Server(server) => Ask::Server(server.clone()),
+        };
         let ended = || (first.counted(), world.verdict_or_none().map(|job| (job.state, job.message)));
         assert!(survived.is_err(), "point {point} of {points} was not reached: {:?}", ended());
         // Every seventh is cut again while it recovers, at a point that moves along.
         if point % 7 == 0 {
-            let _ = world.live(None, &Cut::at(1 + point * 31 % 97));
+            let _ = world.live(&again, &Cut::at(1 + point * 31 % 97));
         }
         let place = first.place();
-        world.live(None, &Cut::never()).unwrap_or_else(|cut| panic!("cut at {place}, then without reason at {cut}"));
-        judge(&world, &old, &new, &format!("point {point} of {points}, {place}"));
+        world.live(&again, &Cut::never()).unwrap_or_else(|cut| panic!("cut at {place}, then without reason at {cut}"));
+        let place = format!("point {point} of {points}, {place}");
+        judge(&world, &old, &new, &place);
+        if let Ask::Server(server) = &again {
+            judge_reports(&world, server, scenario, &place);
+        }
     }
 }
 
@@ -68,6 +80,36 @@ fn judge(world: &World, old: &life::Picture, new: &life::Picture, place: &str) {
         }
         Some(other) => panic!("{place}: {other}: {:?}", job),
     }
+}
+
+/// The server was told one end, that of the job, and what it stands for is what is measured.
+fn judge_reports(world: &World, server: &Server, scenario: &Scenario, place: &str) {
+    let [(_, end)] = &server.ends()[..] else { panic!("{place}: told {:?}", server.ends()) };
+    let job = world.verdict();
+    assert_eq!(end.job, Some(job.id), "{place}");
+    let expected = match (job.state, job.request.is_rollback()) {
+        (JobState::Committed, false) | (JobState::RolledBack, true) => Some(ReportStatus::Completed),
+        (JobState::RolledBack, false) => Some(ReportStatus::RolledBack),
+        _never_here => None,
+    };
+    assert_eq!(Some(end.status), expected, "{place}: {job:?}");
+    let ordered = match &scenario.order {
+        Some(Action::InstallPackages { release, .. }) if job.has_updated() => Some(release.clone()),
+        Some(Action::InstallPackages { .. } | Action::RollBack { .. } | Action::Unknown) | None => None,
+    };
+    if job.has_updated() {
+        assert_eq!(world.measured().release, ordered, "{place}");
+        let pinned = matches!(&scenario.order, Some(Action::InstallPackages { closure: Some(_), .. }));
+        assert_eq!(end.closure.is_none(), pinned, "{place}: {end:?}");
+    } else if let Some(Action::RollBack { release }) = &scenario.order {
+        assert_ne!(world.measured().release, *release, "{place}");
+    }
+}
+
+/// Points are the process's: one scenario at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[test]

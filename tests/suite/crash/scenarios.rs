@@ -7,8 +7,10 @@ use belay_agent::durable::digest_of_file;
 use belay_agent::host::device::{Archive, Device, Rung, Transaction};
 use belay_agent::machine::rules::{CheckSpec, Probe};
 use belay_protocol::job::{JobState, Request};
-use belay_protocol::{PackageList, Reason};
+use belay_protocol::sync::Action;
+use belay_protocol::{PackageList, Reason, ReleaseOrder};
 
+use super::server::Server;
 use crate::model::{ModelDeb, ModelDevice};
 
 /// A device, what happened on it, and the request that is cut.
@@ -21,10 +23,23 @@ pub(super) struct Scenario {
     pub(super) history: Vec<Request>,
     /// Offers the new packages.
     pub(super) publish: fn(&ModelDevice),
-    /// The request.
+    /// The request, where no server orders something else.
     pub(super) request: Request,
+    /// What a server orders instead.
+    pub(super) order: Option<Action>,
     /// How it ends when nothing is cut.
     pub(super) ends: JobState,
+}
+
+/// Who asks, in one life.
+#[derive(Debug, Clone)]
+pub(super) enum Ask {
+    /// Nobody.
+    Nobody,
+    /// Somebody on the device.
+    Locally(Request),
+    /// A server, at each poll.
+    Server(Server),
 }
 
 /// Two packages that depend on one another, a conffile each, a new dependency.
@@ -35,6 +50,7 @@ pub(super) fn update() -> Scenario {
         history: Vec::new(),
         publish: |device| device.publish(&[app("2.0"), lib("2.0"), ModelDeb::new("demo-extra", "1.0")]),
         request: list("demo-app"),
+        order: None,
         ends: JobState::Committed,
     }
 }
@@ -76,7 +92,7 @@ pub(super) fn rollback() -> Scenario {
         },
         history: vec![list("demo-app")],
         publish: |_| {},
-        request: Request::Rollback { to: None, approve: Vec::new() },
+        request: Request::Rollback { to: None, approve: Vec::new(), from: None },
         ends: JobState::RolledBack,
         ..update()
     }
@@ -98,6 +114,7 @@ pub(super) fn exchange() -> Scenario {
             packages: packages("new-tool"),
             dry_run: false,
             approve: vec![Reason::GuardRemoval],
+            release: None,
         },
         ..update()
     }
@@ -119,7 +136,13 @@ fn lib(version: &str) -> ModelDeb {
 }
 
 fn list(text: &str) -> Request {
-    Request::Update { packages: packages(text), dry_run: false, approve: Vec::new() }
+    Request::Update { packages: packages(text), dry_run: false, approve: Vec::new(), release: None }
+}
+
+/// The same as a release.
+pub(super) fn release(version: &str) -> Request {
+    let release = Some(ReleaseOrder { version: version.parse().expect("a version"), closure: None });
+    Request::Update { packages: packages("demo-app"), dry_run: false, approve: Vec::new(), release }
 }
 
 fn packages(text: &str) -> PackageList {

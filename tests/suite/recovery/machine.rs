@@ -136,7 +136,7 @@ fn a_disk_that_fills_up_in_the_middle_is_undone_in_the_space_kept_for_it() {
     private_mounts::rerun(
         "recovery::machine::a_disk_that_fills_up_in_the_middle_is_undone_in_the_space_kept_for_it",
         |dir| {
-            let disk = private_mounts::small_disk(dir, 96);
+            let disk = private_mounts::small_disk(dir, 192);
             let sandbox = Sandbox::new_in(&disk);
             let fill = "cat /dev/zero >\"$DPKG_ROOT/../run/ballast\" || true; exit 1";
             let new = demo("2.0").size(3 << 20).script(Script::Postinst, fill);

@@ -48,7 +48,7 @@ fn a_request_with_a_list_that_is_none_is_not_read() {
 
 #[test]
 fn a_request_tells_what_it_is_and_what_it_overrides() {
-    let rollback = Request::Rollback { to: Some(Generation(3)), approve: vec![Reason::Drift] };
+    let rollback = Request::Rollback { to: Some(Generation(3)), approve: vec![Reason::Drift], from: None };
     assert!(rollback.is_rollback());
     assert_eq!(rollback.approvals(), [Reason::Drift]);
     let update = full_job().request;
@@ -94,6 +94,7 @@ fn full_job() -> Job {
             packages: "demo-app=2.0\nlibdemo:armhf".parse().unwrap(),
             dry_run: true,
             approve: vec![Reason::GuardRemoval, Reason::Window],
+            release: None,
         },
         door: Door::Tcp,
         idempotency_key: Some("night-42".to_owned()),
@@ -112,7 +113,7 @@ fn full_job() -> Job {
 fn young_job() -> Job {
     Job {
         id: JobId(7),
-        request: Request::Rollback { to: None, approve: Vec::new() },
+        request: Request::Rollback { to: None, approve: Vec::new(), from: None },
         door: Door::Legacy,
         idempotency_key: None,
         state: JobState::Accepted,

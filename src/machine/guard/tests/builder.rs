@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use belay_protocol::plan::{Action, Candidate, Change, Installed, Plan, UndoCost};
-use belay_protocol::{Architecture, Failure, PackageList, Sha256};
+use belay_protocol::{Architecture, Closure, Failure, PackageList, Sha256};
 
 use crate::machine::effect::{Denied, Facts};
 use crate::machine::guard::refusals;
@@ -18,6 +18,7 @@ pub(super) struct Built(Change);
 pub(super) struct Given {
     pub(super) plan: Plan,
     pub(super) list: PackageList,
+    pub(super) closure: Option<Closure>,
     pub(super) rules: GuardRules,
     pub(super) facts: Facts,
 }
@@ -95,6 +96,7 @@ pub(super) fn given(changes: &[Built]) -> Given {
     Given {
         plan: Plan { changes, status, download_bytes, undo: UndoCost::default() },
         list: PackageList::default(),
+        closure: None,
         rules: GuardRules {
             allowed_origins: Vec::new(),
             allow_boot: false,
@@ -109,11 +111,17 @@ pub(super) fn given(changes: &[Built]) -> Given {
 
 impl Given {
     pub(super) fn refusals(&self) -> Vec<Failure> {
-        refusals(&self.plan, &self.list, &self.rules, &self.facts)
+        refusals(&self.plan, &self.list, self.closure.as_ref(), &self.rules, &self.facts)
     }
 
     pub(super) fn list(mut self, list: &str) -> Self {
         self.list = list.parse().unwrap();
+        self
+    }
+
+    pub(super) fn pinned(mut self, packages: &[&str], removed: &[&str]) -> Self {
+        let packages = packages.iter().map(|spec| spec.parse().unwrap()).collect();
+        self.closure = Some(Closure { packages, removed: removed.iter().map(|name| name.parse().unwrap()).collect() });
         self
     }
 

@@ -4,8 +4,19 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::Weekday;
+use serde::{Deserialize, Serialize};
 
-use super::Window;
+/// A maintenance window of a week, in the time zone of whoever set it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Window {
+    /// The days on which it opens.
+    pub days: Vec<Weekday>,
+    /// Minutes since midnight at which it opens.
+    pub from: u16,
+    /// Minutes since midnight at which it closes, on the next day where this is not after `from`.
+    pub to: u16,
+}
 
 /// A text that is no maintenance window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,10 +48,24 @@ impl FromStr for Window {
     }
 }
 
+impl TryFrom<String> for Window {
+    type Error = WindowError;
+
+    fn try_from(text: String) -> Result<Self, WindowError> {
+        text.parse()
+    }
+}
+
+impl From<Window> for String {
+    fn from(window: Window) -> Self {
+        window.to_string()
+    }
+}
+
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.days.len() < WEEK.len() {
-            let names: Vec<_> = self.days.iter().map(|day| name(*day)).collect();
+            let names: Vec<_> = self.days.iter().map(|day| day_name(*day)).collect();
             write!(f, "{} ", names.join(","))?;
         }
         write!(f, "{}-{}", Clock(self.from), Clock(self.to))
@@ -49,7 +74,7 @@ impl fmt::Display for Window {
 
 /// A minute of the day, shown as `02:05`.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::machine) struct Clock(pub(in crate::machine) u16);
+pub struct Clock(pub u16);
 
 impl fmt::Display for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,7 +83,7 @@ impl fmt::Display for Clock {
 }
 
 /// A day's name as windows are written.
-pub(in crate::machine) fn name(day: Weekday) -> &'static str {
+pub fn day_name(day: Weekday) -> &'static str {
     match day {
         Weekday::Monday => "Mon",
         Weekday::Tuesday => "Tue",
@@ -100,7 +125,7 @@ fn parse_days(text: &str) -> Result<Vec<Weekday>, String> {
 }
 
 fn parse_day(text: &str) -> Result<Weekday, String> {
-    let day = WEEK.iter().find(|day| name(**day).eq_ignore_ascii_case(text));
+    let day = WEEK.iter().find(|day| day_name(**day).eq_ignore_ascii_case(text));
     day.copied().ok_or_else(|| format!("{text:?} is not one of Mon, Tue, Wed, Thu, Fri, Sat, Sun"))
 }
 
