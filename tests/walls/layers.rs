@@ -10,6 +10,14 @@ fn the_machine_decides_and_never_acts() {
     assert_eq!(machine.breaches(&allowed), Vec::<String>::new(), "the machine may only compute");
 }
 
+#[test]
+fn the_domain_decides_about_a_fleet_and_never_acts() {
+    let domain = Core { manifest: "crates/server/Cargo.toml", sources: "crates/server/src/", module: "domain" };
+    // A digest orders devices, and JSON is what a decision was made on, as it is stored and shown.
+    let allowed = ["belay_protocol", "jiff", "serde", "serde_json", "sha2", "thiserror"];
+    assert_eq!(domain.breaches(&allowed), Vec::<String>::new(), "the domain may only compute");
+}
+
 /// A part of a package that may only compute.
 struct Core {
     manifest: &'static str,

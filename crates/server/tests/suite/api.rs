@@ -1,0 +1,12 @@
+//! The API, asked without sockets: every route on a real service over a real database.
+
+mod access;
+mod away;
+mod device_door;
+mod documents;
+mod fetching;
+mod refusals;
+mod releases;
+mod rollout;
+mod watch;
+mod world;

@@ -1,0 +1,17 @@
+//! The server as a whole, on both of its databases.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests end them, and say on which database")]
+
+mod api;
+mod backup;
+mod commands;
+mod databases;
+mod deployments;
+mod devices;
+mod enrol;
+mod fleet;
+mod killed;
+mod retention;
+mod simulation;
+mod store;
+mod sync;
+mod tokens;
