@@ -32,18 +32,18 @@ endef
 .PHONY: help
 help: ## show this list
 	@printf 'make ...\n'
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-		while IFS='|' read -r target words; do printf '  %-8s %s\n' "$$target" "$$words"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='|' read -r target words; do printf '  %-11s %s\n' "$$target" "$$words"; done
 
 .PHONY: build
-build: ## build the agent and the test kit
+build: ## build all programs and the test kit
 	$(need-rust)
 	cargo build --locked --workspace
 
 .PHONY: demo
-demo: build ## tell the story on real apt in a sandbox: install, fail, undo, roll back offline
+demo: build ## tell the story on real apt in sandboxes: one device that goes back offline, then a server and a fleet
 	$(need-debian)
-	@'$(TARGET_DIR)/debug/demo' '$(TARGET_DIR)/debug/belay-agent'
+	@'$(TARGET_DIR)/debug/demo' '$(TARGET_DIR)/debug/belay-agent' '$(TARGET_DIR)/debug/belay-server' '$(TARGET_DIR)/debug/belayctl'
 
 .PHONY: test
 test: ## run all tests (real apt and dpkg, on sandbox roots)
@@ -54,6 +54,12 @@ test: ## run all tests (real apt and dpkg, on sandbox roots)
 	cargo test --locked --workspace $(FEATURES) --no-run
 	$(BOUNDED) $(TEST_MINUTES)m cargo test --locked --workspace $(FEATURES) --no-fail-fast </dev/null
 
+.PHONY: s3
+s3: ## test artifacts in a bucket of a real S3 server (moto, downloaded into the target folder)
+	$(need-rust)
+	$(call need,python3,apt-get install python3-venv)
+	BELAY_REQUIRE_S3=1 cargo test --locked --workspace $(FEATURES) --lib -- artifacts::tests::bucket
+
 .PHONY: check
 check: ## check format, lints, documentation, licences
 	$(need-rust)
@@ -61,7 +67,9 @@ check: ## check format, lints, documentation, licences
 	cargo clippy --locked --workspace --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace $(FEATURES) --no-deps --document-private-items
 	@if cargo deny --version >/dev/null 2>&1; then \
-		echo "cargo deny check bans licenses sources"; cargo deny --locked --all-features check bans licenses sources; \
+		echo "cargo deny: one copy of each library on a device, licences and sources of everything"; \
+		cargo deny --locked --all-features check bans && \
+		cargo deny --locked --workspace --all-features check licenses sources; \
 	else \
 		echo "check: cargo-deny is not installed, so licences and duplicates were NOT checked (cargo install cargo-deny)"; \
 	fi
@@ -74,11 +82,36 @@ soak: ## kill everything N=1000 times at random instants (SEED=1, CASE=n for one
 	@N='$(N)' SEED='$(SEED)' CASE='$(CASE)' REPEAT='$(REPEAT)' JOBS='$(JOBS)' \
 		'$(TARGET_DIR)/debug/soak' '$(TARGET_DIR)/debug/belay-agent'
 
+.PHONY: kill-server
+kill-server: ## kill the server KILLS=100 times under load (SEED=1), on both databases; nothing acknowledged is lost
+	$(need-rust)
+	KILLS='$(or $(KILLS),100)' SEED='$(SEED)' cargo test --locked --workspace $(FEATURES) --test suite -- --nocapture --test-threads=1 killed::
+
+.PHONY: simulate
+simulate: ## simulate agents and server in virtual time (SEEDS=20, DEVICES=200; SEED=n replays one)
+	$(need-rust)
+	SEEDS='$(or $(SEEDS),20)' DEVICES='$(or $(DEVICES),200)' cargo test --locked --workspace $(FEATURES) --test suite -- simulation::every --nocapture
+
+.PHONY: fuzz-api
+fuzz-api: ## ask the server everything its OpenAPI document allows (SEED=1, EXAMPLES=25); fetches schemathesis from PyPI
+	$(need-rust)
+	$(call need,python3,apt-get install python3 python3-venv)
+	$(call need,curl,apt-get install curl)
+	cargo build --locked --workspace
+	@SEED='$(SEED)' EXAMPLES='$(or $(EXAMPLES),25)' $(BOUNDED) 10m \
+		crates/server/tests/openapi/fuzz.sh '$(TARGET_DIR)/debug/belay-server' '$(TARGET_DIR)'
+
 .PHONY: size
 size: ## build the release and print how many bytes it takes
 	$(need-rust)
-	cargo build --locked --release --bin belay-agent
+	cargo build --locked --release -p belay-agent --bin belay-agent
 	@printf 'belay-agent: %s bytes, stripped\n' "$$(stat -c %s '$(TARGET_DIR)/release/belay-agent')"
+
+.PHONY: bench
+bench: ## measure the server's polls against bare programs, as ratios in one run (DEVICES=100000, SECONDS=4)
+	$(need-rust)
+	DEVICES='$(or $(DEVICES),100000)' SECONDS='$(or $(SECONDS),4)' \
+		cargo bench --locked --profile server -p belay-server --bench polls
 
 .PHONY: clean
 clean: ## remove what was built

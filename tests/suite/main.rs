@@ -4,6 +4,7 @@
 mod crash;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod fleet;
 mod legacy;
 mod link;
 mod model;

@@ -1,4 +1,4 @@
-//! The seven acts.
+//! The first seven acts: one device.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -52,9 +52,7 @@ fn play(stage: &mut Stage<'_>, agent: &mut Agent<'_>, port: u16, factory: &Snaps
     fail_in_a_script(stage, &second)?;
     fail_the_health_check(stage, &second)?;
     go_back(stage, &first)?;
-    go_back_offline(stage, agent, factory)?;
-    stage.transcript.end();
-    Ok(())
+    go_back_offline(stage, agent, factory)
 }
 
 fn look_at_the_device(stage: &mut Stage<'_>) -> Result<(), Broken> {

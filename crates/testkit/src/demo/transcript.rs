@@ -63,11 +63,20 @@ impl Transcript {
 
     /// Writes a command as it is typed.
     pub fn command(&mut self, line: &str) {
+        self.prompted("$", line);
+    }
+
+    /// Writes a command as somebody types it somewhere.
+    pub fn command_of(&mut self, who: &str, line: &str) {
+        self.prompted(&format!("{who}$"), line);
+    }
+
+    fn prompted(&mut self, prompt: &str, line: &str) {
         self.line("");
         for (at, line) in line.lines().enumerate() {
-            let prompt = if at == 0 { "$" } else { " " };
+            let before = if at == 0 { prompt.to_owned() } else { " ".repeat(prompt.len()) };
             let line = self.ink(Ink::Command, line);
-            self.line(&format!("  {prompt} {line}"));
+            self.line(&format!("  {before} {line}"));
         }
     }
 

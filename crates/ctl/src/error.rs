@@ -1,0 +1,105 @@
+//! Why a command could not be carried out.
+
+use std::path::PathBuf;
+
+use belay_protocol::admin::ApiError;
+
+use crate::exit::Exit;
+
+/// Why a command could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum CtlError {
+    /// No server was named.
+    #[error("no server is named: give --server URL or set BELAY_SERVER")]
+    NoServer,
+    /// No token was given.
+    #[error("no token is given: set BELAY_TOKEN or give --token-file FILE; `belay-server token create` makes one")]
+    NoToken,
+    /// The server's address is no URL.
+    #[error("{url:?} is no address of a server: write it like https://updates.example.org")]
+    Url {
+        /// What was given.
+        url: String,
+    },
+    /// The token would cross the network unencrypted.
+    #[error(
+        "{url} is not encrypted, so the token could be read on the way: use https://, or --plain-http if you mean it"
+    )]
+    Plain {
+        /// The server.
+        url: String,
+    },
+    /// A file could not be read.
+    #[error("failed to read {path}: {source}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A word on the command line makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// The server does not answer.
+    #[error("{url} does not answer: {problem}")]
+    Unreachable {
+        /// The server.
+        url: String,
+        /// What happened.
+        problem: String,
+    },
+    /// The server refused.
+    #[error("{}", refused(.0))]
+    Refused(ApiError),
+    /// The server answered something that is no answer.
+    #[error("{url} answered {status} and something that belayctl cannot read: is it a belay-server?")]
+    Garbage {
+        /// The address asked.
+        url: String,
+        /// The status.
+        status: u16,
+    },
+    /// The program could not be started.
+    #[error("failed to start: {source}")]
+    Runtime {
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl CtlError {
+    /// The stable code.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::NoServer | Self::NoToken | Self::Url { .. } | Self::Plain { .. } | Self::Usage(_) => "usage",
+            Self::File { .. } => "file",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Refused(error) => &error.error,
+            Self::Garbage { .. } => "bad_answer",
+            Self::Runtime { .. } => "internal",
+        }
+    }
+
+    /// How the process ends with it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::NoServer
+            | Self::NoToken
+            | Self::Url { .. }
+            | Self::Plain { .. }
+            | Self::File { .. }
+            | Self::Usage(_)
+            | Self::Garbage { .. }
+            | Self::Runtime { .. } => Exit::Failed,
+            Self::Unreachable { .. } => Exit::Unreachable,
+            Self::Refused(_) => Exit::Refused,
+        }
+    }
+}
+
+fn refused(error: &ApiError) -> String {
+    match &error.field {
+        None => format!("{} ({})", error.message, error.error),
+        Some(field) => format!("{field}: {} ({})", error.message, error.error),
+    }
+}

@@ -1,0 +1,20 @@
+//! belayctl: the fleet from one command line. It asks a belay-server over its operator API and shows the answer.
+//!
+//! `arguments` is what can be written, `commands` what each word does, `client` the only place that speaks HTTP, `render`
+//! makes text of answers.
+
+pub mod arguments;
+mod client;
+mod commands;
+mod error;
+mod exit;
+mod output;
+mod render;
+mod secret;
+
+pub use arguments::Arguments;
+pub use commands::run;
+pub use error::CtlError;
+pub use exit::Exit;
+pub use output::failed;
+pub use secret::Secret;

@@ -1,0 +1,7 @@
+//! The second half of the story: three devices, a server, and rollouts that stop themselves.
+
+mod place;
+mod stage;
+mod story;
+
+pub use story::{Programs, tell_of_a_fleet};
