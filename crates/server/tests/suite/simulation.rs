@@ -26,7 +26,6 @@ fn every_deployment_ends_and_every_verdict_is_true() {
 }
 
 #[test]
-#[ignore = "takes minutes: make simulate SEED=1 DEVICES=2000 tells the same story"]
 fn two_thousand_devices_end_well() {
     simulate(1, 2_000);
 }
