@@ -6,7 +6,7 @@
 FEATURES     := --features failpoints
 TARGET_DIR   := $(or $(CARGO_TARGET_DIR),target)
 # How long all tests together may take before they are ended.
-TEST_MINUTES ?= 20
+TEST_MINUTES ?= 40
 # How many times `make soak` kills everything, and the seed of the instants; a failure prints the seed to use.
 N            ?= 1000
 SEED         ?= 1
@@ -91,6 +91,12 @@ kill-server: ## kill the server KILLS=100 times under load (SEED=1), on both dat
 simulate: ## simulate agents and server in virtual time (SEEDS=20, DEVICES=200; SEED=n replays one)
 	$(need-rust)
 	SEEDS='$(or $(SEEDS),20)' DEVICES='$(or $(DEVICES),200)' cargo test --locked --workspace $(FEATURES) --test suite -- simulation::every --nocapture
+
+.PHONY: fuzz-bundles
+fuzz-bundles: ## unpack CASES=1000000 hostile archives, read as many descriptions and manifests; release speed
+	$(need-rust)
+	CASES='$(or $(CASES),1000000)' PROPTEST_CASES='$(or $(CASES),1000000)' cargo test --locked --release --features failpoints \
+		-p belay-agent -p belay-protocol --lib -- unpack::tests::hostile description::tests trust::tests bundle::manifest
 
 .PHONY: fuzz-api
 fuzz-api: ## ask the server everything its OpenAPI document allows (SEED=1, EXAMPLES=25); fetches schemathesis from PyPI

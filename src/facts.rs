@@ -16,32 +16,62 @@ pub struct Sources {
     machine: PathBuf,
     /// The root that packages are installed on.
     root: PathBuf,
+    /// The folder with the keys that root pinned; none where nobody asks.
+    keys: Option<PathBuf>,
+    device_key: Option<PathBuf>,
 }
 
 impl Sources {
     /// The facts of this machine, and of the root that packages are installed on.
     pub fn new(root: &Path) -> Self {
-        Self { machine: "/".into(), root: root.to_owned() }
+        Self { machine: "/".into(), root: root.to_owned(), keys: None, device_key: None }
+    }
+
+    /// The same, with the folder of the pinned keys.
+    #[must_use]
+    pub fn with_keys(self, keys: &Path) -> Self {
+        Self { keys: Some(keys.to_owned()), ..self }
+    }
+
+    /// The same, with the file in which an older system left the device's name.
+    #[must_use]
+    pub fn with_device_key(self, path: &Path) -> Self {
+        Self { device_key: Some(path.to_owned()), ..self }
     }
 
     /// Reads them. What cannot be read is empty.
     pub fn facts(&self) -> Facts {
-        let [hostname, os, hardware] = self.passing();
+        let [hostname, os, hardware, _] = self.passing();
+        let signed = self.pins_keys().then_some(capability::SIGNED);
         Facts {
             hostname,
             architecture: self.architecture(),
             os,
             agent: env!("CARGO_PKG_VERSION").to_owned(),
             hardware,
-            capabilities: CAPABILITIES.iter().map(ToString::to_string).collect::<BTreeSet<_>>(),
+            device_key: self.device_key(),
+            capabilities: CAPABILITIES.iter().copied().chain(signed).map(str::to_owned).collect::<BTreeSet<_>>(),
         }
     }
 
-    /// What can change without dpkg or a job, and is cheap to read: the host's name, the system, the hardware's digest.
-    pub fn passing(&self) -> [String; 3] {
+    /// The name that an older system left on the device; empty where there is none.
+    fn device_key(&self) -> String {
+        let text = self.device_key.as_ref().and_then(|path| self.text(path.parent()?, path.file_name()?.to_str()?));
+        text.filter(|text| text.len() <= LONGEST_KEY && !text.chars().any(char::is_control)).unwrap_or_default()
+    }
+
+    /// What can change without dpkg or a job, and is cheap to read: the host's name, the system, the hardware's digest, and
+    /// whether keys are pinned.
+    pub fn passing(&self) -> [String; 4] {
         let host = nix::unistd::gethostname().ok();
         let hostname = host.and_then(|name| name.into_string().ok()).unwrap_or_default();
-        [hostname, self.os(), digest(&[&self.hardware()])]
+        [hostname, self.os(), digest(&[&self.hardware()]), self.pins_keys().to_string()]
+    }
+
+    /// Whether root pinned a key; what none of them signed is then refused.
+    fn pins_keys(&self) -> bool {
+        let entries = self.keys.as_ref().and_then(|keys| std::fs::read_dir(keys).ok());
+        entries.into_iter().flatten().flatten().any(|entry| entry.path().extension().is_some_and(|end| end == "pub"))
     }
 
     /// What tells this device from any other, as a digest: the machine, its installation, and where several devices
@@ -108,6 +138,9 @@ impl Sources {
     }
 }
 
+/// Bytes of the name that an older system gave a device.
+const LONGEST_KEY: usize = 128;
+
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -141,8 +174,9 @@ fn digest(parts: &[&str]) -> String {
     digest_of_bytes(parts.join("\0").as_bytes()).to_string()
 }
 
-const CAPABILITIES: [&str; 5] = [
+const CAPABILITIES: [&str; 6] = [
     capability::PACKAGES,
+    capability::BUNDLE,
     capability::STAGED,
     capability::REPORTS_VERSION,
     capability::CAN_ROLL_BACK,

@@ -11,6 +11,9 @@ use belay_agent::{control, daemon, host, remote};
 use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
+    if let Some(ended) = host::bundle::shims::main_if_shim() {
+        return ended;
+    }
     #[cfg(feature = "failpoints")]
     let _armed = fail::FailScenario::setup();
     let arguments = match Arguments::read() {
@@ -18,6 +21,8 @@ fn main() -> ExitCode {
         Err(shown) => return shown,
     };
     let ended = match &arguments.command {
+        // Namespaces can be left only while there is one thread: nothing is started before this.
+        Command::Inside { spec, init } => return host::bundle::inside::run(spec, *init),
         Command::Run => run(&arguments),
         Command::Host { recover } => serve(&arguments, *recover),
         Command::AptHook { file } => check_for_apt(file),

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use belay_protocol::job::Generation;
-use belay_protocol::{DeviceType, Distribution, Reason};
-use clap::{Parser, Subcommand};
+use belay_protocol::{DeviceType, Distribution, Reason, ReleaseVersion, Sha256};
+use clap::{Args, Parser, Subcommand};
 
 use super::exit::{self, Exit};
 
@@ -47,6 +47,15 @@ pub enum Command {
         /// What the transaction must be.
         file: PathBuf,
     },
+    /// Belay runs itself so to run a bundle's script apart from the device
+    #[command(hide = true)]
+    Inside {
+        /// What is to be run, and where.
+        spec: PathBuf,
+        /// As the first process of the new namespaces
+        #[arg(long)]
+        init: bool,
+    },
     /// Ask the running agent.
     #[command(flatten)]
     Ask(Ask),
@@ -64,11 +73,14 @@ pub enum ConfigCommand {
 pub enum Ask {
     /// Show the generation in force, the running job and what to look at
     Status,
-    /// Install packages; whatever fails is undone
+    /// Install packages or a bundle; whatever fails is undone
     Update {
         /// A file with a package list, `-` for standard input, or packages: NAME, NAME=VERSION, NAME:ARCH
-        #[arg(required = true, value_name = "FILE|-|PACKAGE")]
+        #[arg(required_unless_present = "bundle", conflicts_with = "bundle", value_name = "FILE|-|PACKAGE")]
         what: Vec<String>,
+        /// The bundle, instead of packages.
+        #[command(flatten)]
+        bundle: BundleArguments,
         /// Only show what would happen
         #[arg(long)]
         dry_run: bool,
@@ -84,9 +96,15 @@ pub enum Ask {
     },
     /// Go back to the state before the last update, or further
     Rollback {
-        /// Generation to go back to, as `history` shows them
-        #[arg(long, value_name = "N", value_parser = generation)]
-        to: Option<Generation>,
+        /// Version or generation to go back to, as `history` and `bundles` show them
+        #[arg(long, value_name = "VERSION|N", conflicts_with_all = ["to_generation", "to_version"])]
+        to: Option<ReleaseVersion>,
+        /// Generation to go back to, where its number is a version too
+        #[arg(long, value_name = "N", value_parser = generation, conflicts_with = "to_version")]
+        to_generation: Option<Generation>,
+        /// Version to go back to, where it is a generation's number too
+        #[arg(long, value_name = "VERSION")]
+        to_version: Option<ReleaseVersion>,
         /// Name of a refusal to override, such as drift; may be repeated
         #[arg(long, value_name = "CODE", value_parser = approval)]
         approve: Vec<Reason>,
@@ -100,11 +118,18 @@ pub enum Ask {
     /// Show what an update would do, and change nothing
     Plan {
         /// A file with a package list, `-` for standard input, or packages
-        #[arg(required = true, value_name = "FILE|-|PACKAGE")]
+        #[arg(required_unless_present = "bundle", conflicts_with = "bundle", value_name = "FILE|-|PACKAGE")]
         what: Vec<String>,
+        /// The bundle, instead of packages.
+        #[command(flatten)]
+        bundle: BundleArguments,
     },
     /// Show the generations of this device and its last jobs
     History,
+    /// List the bundles that this device kept, to go back to
+    Bundles,
+    /// Ask the server now whether it wants something done
+    Poll,
     /// Compare the device with its generation, and check what undo needs
     Verify,
     /// Work on what undo needs
@@ -134,6 +159,26 @@ pub enum Ask {
         #[arg(long)]
         again: bool,
     },
+}
+
+/// Which bundle to install.
+#[derive(Debug, Clone, Default, Args)]
+pub struct BundleArguments {
+    /// Bundle to install: an archive, or the https address of one
+    #[arg(long, value_name = "FILE|URL")]
+    pub bundle: Option<String>,
+    /// Digest that the archive must have
+    #[arg(long, value_name = "HEX", requires = "bundle", conflicts_with = "what")]
+    pub sha256: Option<Sha256>,
+    /// Manifest that vouches for it; the manifest.json next to the archive where that is its own
+    #[arg(long, value_name = "FILE", requires = "bundle", conflicts_with = "what")]
+    pub manifest: Option<PathBuf>,
+    /// Signature of the manifest; the manifest.sig next to it otherwise
+    #[arg(long, value_name = "FILE", requires = "manifest")]
+    pub signature: Option<PathBuf>,
+    /// Version of the bundle, where it does not say so itself
+    #[arg(long = "version", value_name = "VERSION", requires = "bundle", conflicts_with = "what")]
+    pub of_version: Option<ReleaseVersion>,
 }
 
 /// Work on what undo needs.

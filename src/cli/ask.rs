@@ -3,9 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use belay_protocol::ReleaseVersion;
 use belay_protocol::job::Job;
 use belay_protocol::local::{
-    Findings, PruneRequest, Pruned, RollbackRequest, ServerEnrolRequest, ServerLink, UpdateRequest,
+    Bundles, Findings, History, Polled, PruneRequest, Pruned, RollbackRequest, ServerEnrolRequest, ServerLink,
+    UpdateRequest,
 };
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -15,10 +17,12 @@ use crate::clock;
 use crate::config::{self, ConfigError};
 use crate::remote::enrolment::read_token;
 
-use super::arguments::{Ask, RestorePointCommand};
+use super::arguments::{Ask, BundleArguments, RestorePointCommand};
+use super::bundle::{self, BundleError};
 use super::client::{Client, ClientError};
 use super::exit::Exit;
 use super::follow;
+use super::goal::{self, Ambiguous};
 use super::lists::{self, WhatError};
 use super::output::{paint, refused, say, say_json, usage};
 use super::render::{self, Page};
@@ -30,6 +34,10 @@ enum AskError {
     Client(#[from] ClientError),
     #[error(transparent)]
     What(#[from] WhatError),
+    #[error(transparent)]
+    Bundle(BundleError),
+    #[error(transparent)]
+    Goal(#[from] Ambiguous),
     #[error("cannot read {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
 }
@@ -50,19 +58,26 @@ pub async fn ask(socket: &Path, json: bool, asked: &Ask) -> Exit {
     let asking = Asking { client: Client::new(socket), json };
     let ended = match asked {
         Ask::Status => asking.status().await,
-        Ask::Update { what, dry_run, approve, key, no_wait } => {
+        Ask::Update { what, bundle, dry_run, approve, key, no_wait } => {
             let (approve, idempotency_key) = (approve.clone(), key.clone());
-            let request = UpdateRequest { packages: Vec::new(), dry_run: *dry_run, approve, idempotency_key };
-            asking.update(what, request, *no_wait).await
+            let request = UpdateRequest { dry_run: *dry_run, approve, idempotency_key, ..UpdateRequest::default() };
+            asking.update(what, bundle, request, *no_wait).await
         }
-        Ask::Rollback { to, approve, key, no_wait } => {
-            let request = RollbackRequest { to: *to, approve: approve.clone(), idempotency_key: key.clone() };
-            asking.rollback(&request, *no_wait).await
+        Ask::Rollback { to, to_generation, to_version, approve, key, no_wait } => {
+            let request = RollbackRequest {
+                to: *to_generation,
+                to_version: to_version.clone(),
+                approve: approve.clone(),
+                idempotency_key: key.clone(),
+            };
+            asking.rollback(to.clone(), request, *no_wait).await
         }
-        Ask::Plan { what } => {
+        Ask::Plan { what, bundle } => {
             let request = UpdateRequest { dry_run: true, ..UpdateRequest::default() };
-            asking.update(what, request, false).await
+            asking.update(what, bundle, request, false).await
         }
+        Ask::Bundles => asking.show("/bundles", render::bundles).await.map(|_| Exit::Done),
+        Ask::Poll => asking.poll().await,
         Ask::Enrol { server, token, token_file, device_type, distribution, ca_file, again } => {
             let request = ServerEnrolRequest {
                 server: server.clone(),
@@ -81,6 +96,19 @@ pub async fn ask(socket: &Path, json: bool, asked: &Ask) -> Exit {
     ended.unwrap_or_else(|error| asking.failed(&error))
 }
 
+impl From<BundleError> for AskError {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Client(error) => Self::Client(error),
+            BundleError::Missing(_)
+            | BundleError::NoDigest
+            | BundleError::Unreadable { .. }
+            | BundleError::TooLong(_)
+            | BundleError::Digest { .. } => Self::Bundle(error),
+        }
+    }
+}
+
 struct Asking {
     client: Client,
     json: bool,
@@ -92,15 +120,57 @@ impl Asking {
         Ok(if status.needs_attention { Exit::NeedsAttention } else { Exit::Done })
     }
 
-    async fn update(&self, what: &[String], request: UpdateRequest, no_wait: bool) -> Result<Exit, AskError> {
-        let request = UpdateRequest { packages: lists::lines(what, &mut io::stdin())?, ..request };
+    async fn update(
+        &self,
+        what: &[String],
+        bundle: &BundleArguments,
+        request: UpdateRequest,
+        no_wait: bool,
+    ) -> Result<Exit, AskError> {
+        let request = match &bundle.bundle {
+            None => {
+                let mut packages = lists::lines(what, &mut io::stdin())?;
+                // An empty list is a list too, and must not look like a field that was left out.
+                if packages.is_empty() {
+                    packages.push(String::new());
+                }
+                UpdateRequest { packages, ..request }
+            }
+            Some(named) => {
+                let wanted = bundle::request(&self.client, bundle, named, !self.json).await?;
+                UpdateRequest { bundle: Some(wanted), ..request }
+            }
+        };
         let job: Job = self.client.post("/update", &request).await?;
         if request.dry_run { Ok(self.planned(&job)) } else { self.ended(job, false, no_wait).await }
     }
 
-    async fn rollback(&self, request: &RollbackRequest, no_wait: bool) -> Result<Exit, AskError> {
-        let job: Job = self.client.post("/rollback", request).await?;
-        self.ended(job, true, no_wait).await
+    async fn rollback(
+        &self,
+        to: Option<ReleaseVersion>,
+        request: RollbackRequest,
+        no_wait: bool,
+    ) -> Result<Exit, AskError> {
+        let request = match to {
+            None => request,
+            Some(to) if goal::number(&to).is_none() => RollbackRequest { to_version: Some(to), ..request },
+            Some(to) => {
+                let history: History = self.client.get("/history").await?;
+                // While a job runs the kept ones cannot be listed; a number is then a generation.
+                let kept: Bundles = self.client.get("/bundles").await.unwrap_or_default();
+                goal::goal(to, &history.generations, &kept.bundles, request)?
+            }
+        };
+        let job: Job = self.client.post("/rollback", &request).await?;
+        // A version that is not on the way back is installed again: an update, and judged as one.
+        let rollback = request.to_version.is_none() || job.request.is_rollback();
+        self.ended(job, rollback, no_wait).await
+    }
+
+    async fn poll(&self) -> Result<Exit, AskError> {
+        let polled: Polled = self.client.post("/server/poll", &serde_json::json!({})).await?;
+        self.answer(&polled, |page| render::polled(&polled, page));
+        Ok(Exit::Done)
     }
 
     /// Files are read here: the agent's own user may not be allowed to.
@@ -180,7 +250,7 @@ impl Asking {
         let (exit, body) = match error {
             AskError::Client(error) => (error.exit(), error.body()),
             AskError::What(error) => (Exit::Failed, usage(error)),
-            AskError::File { .. } => (Exit::Failed, usage(error)),
+            AskError::File { .. } | AskError::Bundle(_) | AskError::Goal(_) => (Exit::Failed, usage(error)),
         };
         refused(&body, self.json);
         exit

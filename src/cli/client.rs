@@ -5,18 +5,30 @@ use std::path::{Path, PathBuf};
 
 use belay_protocol::job::JobId;
 use belay_protocol::local::{ErrorBody, Event};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use futures_util::stream;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use hyper::http::request::Builder;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use indicatif::ProgressBar;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::fs::File;
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
 use super::exit::Exit;
 use super::sse::Decoder;
+
+/// How much of a file is read at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// What is sent: some JSON, or a file as it is read.
+type Content = BoxBody<Bytes, io::Error>;
 
 /// The way to one agent.
 #[derive(Debug, Clone)]
@@ -83,6 +95,25 @@ impl Client {
         read(self.send(Method::POST, path, Some(body)).await?).await
     }
 
+    /// What comes of putting a file of `size` bytes there; `bar` shows how far it is.
+    pub(super) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        file: File,
+        size: u64,
+        bar: ProgressBar,
+    ) -> Result<T, ClientError> {
+        let chunks = stream::try_unfold((file, bar), |(mut file, bar)| async move {
+            let mut chunk = vec![0; CHUNK];
+            let read = file.read(&mut chunk).await?;
+            chunk.truncate(read);
+            bar.inc(read as u64);
+            Ok::<_, io::Error>((read > 0).then(|| (Frame::data(Bytes::from(chunk)), (file, bar))))
+        });
+        let request = Request::put(path).header(CONTENT_TYPE, "application/octet-stream").header(CONTENT_LENGTH, size);
+        read(self.exchange(request, BodyExt::boxed(StreamBody::new(chunks))).await?).await
+    }
+
     /// The events of a job from now to its end.
     pub(super) async fn events(&self, job: JobId) -> Result<Events, ClientError> {
         let response = self.send(Method::GET, &format!("/jobs/{job}/events"), None).await?;
@@ -90,15 +121,20 @@ impl Client {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Response<Incoming>, ClientError> {
+        let mut request = Request::builder().method(method).uri(path);
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let body = Full::new(Bytes::from(body.unwrap_or_default())).map_err(|never| match never {});
+        self.exchange(request, body.boxed()).await
+    }
+
+    async fn exchange(&self, request: Builder, body: Content) -> Result<Response<Incoming>, ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|source| self.not_connected(source))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Broken)?;
         // It ends with the answer; what goes wrong on it shows in the answer.
         tokio::spawn(connection);
-        let mut request = Request::builder().method(method).uri(path).header(HOST, "localhost");
-        if body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        let request = request.body(Full::new(Bytes::from(body.unwrap_or_default()))).expect("a fixed set of paths");
+        let request = request.header(HOST, "localhost").body(body).expect("a fixed set of paths");
         let response = sender.send_request(request).await.map_err(ClientError::Broken)?;
         if response.status().is_success() {
             return Ok(response);

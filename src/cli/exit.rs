@@ -50,6 +50,7 @@ impl Exit {
             | JobState::Fetching
             | JobState::Capturing
             | JobState::Applying
+            | JobState::Rebooting
             | JobState::Verifying
             | JobState::RollingBack
             | JobState::Committed => Self::Failed,

@@ -4,15 +4,17 @@
 
 mod arguments;
 mod ask;
+mod bundle;
 mod client;
 mod exit;
 mod follow;
+mod goal;
 mod lists;
 mod output;
 mod render;
 mod sse;
 
-pub use arguments::{Arguments, Ask, Command, ConfigCommand, RestorePointCommand};
+pub use arguments::{Arguments, Ask, BundleArguments, Command, ConfigCommand, RestorePointCommand};
 pub use ask::{ask, socket};
 pub use exit::Exit;
 pub use output::{checked, failed};

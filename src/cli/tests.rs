@@ -25,14 +25,14 @@ pub(super) fn job(request: Request, state: JobState) -> Job {
     control::job(7, request, state)
 }
 
-struct Agent {
+pub(super) struct Agent {
     world: World,
-    client: Client,
+    pub(super) client: Client,
     socket: PathBuf,
     _folder: tempfile::TempDir,
 }
 
-fn agent(fate: Fate) -> Agent {
+pub(super) fn agent(fate: Fate) -> Agent {
     let world = World::new(fate);
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("agent.sock");
@@ -121,13 +121,20 @@ async fn who_cannot_be_reached_is_said_with_what_to_do() {
 #[tokio::test]
 async fn the_process_ends_as_the_job_did() {
     let agent = agent(|job| control::ends(job, JobState::NeedsAttention, Reason::UndoFailed, "look at it"));
-    let asked = |no_wait| super::Ask::Rollback { to: None, approve: vec![], key: None, no_wait };
+    let asked = |no_wait| super::Ask::Rollback {
+        to: None,
+        to_generation: None,
+        to_version: None,
+        approve: vec![],
+        key: None,
+        no_wait,
+    };
     assert_eq!(super::ask(&agent.socket, true, &asked(false)).await, Exit::NeedsAttention);
     assert_eq!(super::ask(&agent.socket, true, &asked(true)).await, Exit::Done);
     assert_eq!(super::ask(&agent.socket, true, &super::Ask::Status).await, Exit::NeedsAttention);
     assert_eq!(super::ask(&agent.socket, true, &super::Ask::Verify).await, Exit::Done);
     let found = super::RestorePointCommand::Verify { id: 4 };
     assert_eq!(super::ask(&agent.socket, true, &super::Ask::RestorePoint(found)).await, Exit::Findings);
-    let missing = super::Ask::Plan { what: vec!["./no-such-file".into()] };
+    let missing = super::Ask::Plan { what: vec!["./no-such-file".into()], bundle: Default::default() };
     assert_eq!(super::ask(&agent.socket, true, &missing).await, Exit::Failed);
 }

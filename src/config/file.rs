@@ -37,6 +37,7 @@ tables! {
         policy: Policy = Policy::default(),
         server: Server = Server::default(),
         vault: Vault = Vault::default(),
+        bundle: Bundle = Bundle::default(),
         health: Health = Health::default(),
         log: Log = Log::default(),
     }
@@ -58,6 +59,7 @@ tables! {
         socket: PathBuf = "/run/belay-host/host.sock".into(),
         daemon_user: String = "belay".to_owned(),
         idle_s: f64 = 0.0,
+        reboot_command: Vec<String> = texts(&["systemctl", "reboot"]),
     }
     Packages {
         install_recommends: bool = false,
@@ -72,6 +74,7 @@ tables! {
         protected: Vec<String> = texts(defaults::PROTECTED),
         one_way: Vec<String> = texts(defaults::ONE_WAY),
         boot: Vec<String> = texts(defaults::BOOT),
+        paths: Vec<String> = texts(defaults::PATHS),
         reserve_mb: u64 = 64,
     }
     Policy {
@@ -96,6 +99,21 @@ tables! {
         keep: u64 = 5,
         max_age_days: f64 = 90.0,
     }
+    Bundle {
+        keys: PathBuf = "/etc/belay/keys".into(),
+        device_key: PathBuf = "/opt/updates/device_key".into(),
+        plain_http: Vec<String> = Vec::new(),
+        rate_kib_s: u64 = 0,
+        stall_s: f64 = 60.0,
+        retries: u32 = 10,
+        max_mb: u64 = 4096,
+        max_entries: u64 = 100_000,
+        max_ratio: u64 = 200,
+        keep_mb: u64 = 1024,
+        script_timeout_s: f64 = 1800.0,
+        script_memory_mb: u64 = 0,
+        log_kib: u64 = 1024,
+    }
     Health {
         scripts: PathBuf = "/etc/belay/health".into(),
         script_timeout_s: f64 = 60.0,
@@ -110,7 +128,7 @@ tables! {
 /// One `[[health.check]]`. Exactly one of `unit`, `http`, `tcp` and `command` is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Check {
+pub(crate) struct Check {
     pub(super) name: String,
     #[serde(default)]
     pub(super) unit: Option<String>,

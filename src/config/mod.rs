@@ -13,10 +13,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Place};
+pub(crate) use file::Check;
 pub use merge::Overrides;
 pub use settings::Settings;
+pub(crate) use valid::check::is_unit;
 
 use self::merge::Layer;
+use crate::machine::rules::CheckSpec;
 
 /// Reads the settings from `path`, else from the file that `BELAY_CONFIG` names, else from /etc/belay/agent.toml,
 /// which need not exist.
@@ -32,6 +35,18 @@ pub fn load_with(path: Option<&Path>, flags: Overrides) -> Result<Settings, Conf
     layers.push(Layer::Environment(Overrides::from_environment(variable)));
     layers.push(Layer::CommandLine(flags));
     settle(&layers, nix::unistd::geteuid().is_root())
+}
+
+/// Judges checks that a bundle brings along by the rules of `[[health.check]]`. The error names check and setting.
+pub(crate) fn checks(checks: Vec<Check>) -> Result<Vec<CheckSpec>, String> {
+    let say = |problem: error::Problem| match problem.key.get(2..).unwrap_or_default() {
+        [] => problem.message,
+        [check, settings @ ..] => {
+            let settings: String = settings.iter().map(|setting| format!(", {setting}")).collect();
+            format!("check {check:?}{settings}: {}", problem.message)
+        }
+    };
+    valid::check::checks(checks).map_err(say)
 }
 
 /// The settings of a device on which nobody set any.

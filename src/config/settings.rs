@@ -21,10 +21,14 @@ pub struct Settings {
     pub control: Control,
     /// How the daemon reaches the host.
     pub host: HostSettings,
+    /// The words that start the device again.
+    pub reboot_command: Vec<String>,
     /// How packages are installed.
     pub packages: Packages,
     /// What the vault keeps.
     pub vault: VaultSettings,
+    /// Bundles.
+    pub bundle: BundleSettings,
     /// The health gate.
     pub health: HealthSettings,
     /// What guard and policy allow.
@@ -125,6 +129,37 @@ pub struct VaultSettings {
     pub max_age: Duration,
 }
 
+/// How bundles are fetched, vouched for, unpacked, run and kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleSettings {
+    /// The folder with the public keys, `*.pub` in minisign's format; unsigned is refused where there is any.
+    pub keys: PathBuf,
+    /// The file with the key that the device had in an older system; sent where that system's server is polled.
+    pub device_key: PathBuf,
+    /// Hosts that bundles may be fetched from unencrypted, beside loopback.
+    pub plain_http: Vec<String>,
+    /// Bytes a second that fetching may take; any where there is none.
+    pub rate: Option<u64>,
+    /// How long nothing may arrive before the connection is given up and made again.
+    pub stall: Duration,
+    /// How often in a row a connection may bring nothing before fetching fails.
+    pub retries: u32,
+    /// Bytes that a bundle may unpack to.
+    pub max_bytes: u64,
+    /// Entries that a bundle may have.
+    pub max_entries: u64,
+    /// How many times its own size a bundle may unpack to.
+    pub max_ratio: u64,
+    /// Bytes that bundles kept for going back may take.
+    pub keep_bytes: u64,
+    /// How long an install script may run.
+    pub script_timeout: Duration,
+    /// Bytes of memory that an install script may take where systemd limits it; any where there is none.
+    pub script_memory: Option<u64>,
+    /// Bytes of a script's output that are kept.
+    pub log_bytes: u64,
+}
+
 /// The health gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthSettings {
@@ -188,6 +223,11 @@ impl Settings {
     /// The folder that only the daemon writes.
     pub fn daemon_dir(&self) -> PathBuf {
         self.state_dir.join("daemon")
+    }
+
+    /// The folder with bundles that are on their way, in the daemon's own.
+    pub fn incoming_dir(&self) -> PathBuf {
+        self.daemon_dir().join("incoming")
     }
 
     /// The folder that only the host writes.

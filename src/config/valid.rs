@@ -1,6 +1,7 @@
 //! Third stage: settings that are valid and typed, or the first problem with what to write instead.
 
-mod check;
+mod bundle;
+pub(crate) mod check;
 mod control;
 mod server;
 
@@ -23,9 +24,11 @@ pub(super) fn valid(file: File, as_root: bool) -> Result<Settings, Problem> {
         state_dir: absolute(&["state_dir"], file.state_dir)?,
         root: root(file.root, as_root)?,
         control: control::control(file.control)?,
+        reboot_command: bundle::reboot_command(&file.host)?,
         host: host(file.host)?,
         packages: packages(&file.packages)?,
         vault: vault(&file.vault)?,
+        bundle: bundle::bundle(file.bundle)?,
         health: health(file.health)?,
         time_zone: time_zone(&file.policy)?,
         rules: Rules { guard: guard(file.guard)?, policy: policy(&file.policy)? },
@@ -84,6 +87,7 @@ fn guard(guard: file::Guard) -> Result<GuardRules, Problem> {
         protected: patterns(&["guard", "protected"], guard.protected)?,
         one_way: patterns(&["guard", "one_way"], guard.one_way)?,
         boot: patterns(&["guard", "boot"], guard.boot)?,
+        paths: bundle::paths(guard.paths)?,
         reserve_bytes: megabytes(&["guard", "reserve_mb"], guard.reserve_mb)?,
     })
 }

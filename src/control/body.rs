@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Uri};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use belay_protocol::job::Generation;
@@ -15,13 +15,14 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::bundle::{self, Wanted};
 use super::errors::Refusal;
 
 /// The most bytes that a body may have.
 pub(super) const MAX_BODY: usize = 1024 * 1024;
 
 /// Of a body that is too large, this much is read and dropped, so that its sender comes to see the refusal.
-const MAX_DROPPED: usize = 32 * 1024 * 1024;
+pub(super) const MAX_DROPPED: usize = 32 * 1024 * 1024;
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,7 +48,7 @@ pub(super) enum Format {
     Base64,
     /// A list.
     List,
-    /// `{packages, …}`.
+    /// `{packages, …}` or `{bundle, …}`.
     Native,
 }
 
@@ -56,6 +57,8 @@ pub(super) enum Format {
 pub(super) struct Update {
     pub format: Format,
     pub packages: PackageList,
+    /// The bundle, instead of a list.
+    pub bundle: Option<Wanted>,
     pub dry_run: bool,
     pub idempotency_key: Option<String>,
     pub approve: Vec<Reason>,
@@ -65,14 +68,19 @@ impl<S: Sync> FromRequest<S> for Posted {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        // An option in the query that nobody reads, such as `?dry_run=true`, would be ignored at the device's cost.
-        if request.uri().query().is_some_and(|query| !query.is_empty()) {
-            return Err(Refusal::BadQuery { field: None, detail: "options of a POST go into its body".into() });
-        }
+        no_query(request.uri())?;
         let media_type = media_type(request.headers());
         let read = tokio::time::timeout(BODY_TIMEOUT, read(request.into_body())).await;
         Ok(Self { media_type, bytes: read.map_err(|_| Refusal::BodyTimeout)?? })
     }
+}
+
+/// An option in the query that nobody reads, such as `?dry_run=true`, would be ignored at the device's cost.
+pub(super) fn no_query(uri: &Uri) -> Result<(), Refusal> {
+    if uri.query().is_none_or(str::is_empty) {
+        return Ok(());
+    }
+    Err(Refusal::BadQuery { field: None, detail: "options of a POST go into its body, and a PUT has none".into() })
 }
 
 /// The media type of a body in lower case, without parameters.
@@ -118,14 +126,19 @@ pub(super) fn update(media_type: Option<&str>, bytes: &[u8]) -> Result<Update, R
 
 /// Understands the body of `POST /rollback`; an empty one asks for one generation back.
 pub(super) fn rollback(media_type: Option<&str>, bytes: &[u8]) -> Result<RollbackRequest, Refusal> {
-    let Some(fields) = Fields::read(media_type, bytes, &["to", "idempotency_key", "approve"])? else {
+    let Some(fields) = Fields::read(media_type, bytes, &["to", "to_version", "idempotency_key", "approve"])? else {
         return Ok(RollbackRequest::default());
     };
-    Ok(RollbackRequest {
+    let request = RollbackRequest {
         to: fields.take::<Option<Generation>>("to")?,
+        to_version: fields.take("to_version")?,
         idempotency_key: fields.key()?,
         approve: fields.take("approve")?,
-    })
+    };
+    match (request.to, &request.to_version) {
+        (Some(_), Some(_)) => Err(bad("to_version", "it stands for a generation; give it or `to`, not both")),
+        (Some(_) | None, _) => Ok(request),
+    }
 }
 
 /// Understands the body of `POST /restore-points/prune`; an empty one prunes by the settings.
@@ -137,6 +150,11 @@ pub(super) fn prune(media_type: Option<&str>, bytes: &[u8]) -> Result<PruneReque
         return Err(bad("keep", "at least 1 restore point is kept: without one nothing can be undone"));
     }
     Ok(request)
+}
+
+/// Understands the body of a call that has none; an empty object is none either.
+pub(super) fn nothing(media_type: Option<&str>, bytes: &[u8]) -> Result<(), Refusal> {
+    Fields::read(media_type, bytes, &[]).map(|_| ())
 }
 
 /// Understands the body of `POST /server/enrol`; an empty one asks for what the settings say.
@@ -157,7 +175,7 @@ pub(super) fn enrol(media_type: Option<&str>, bytes: &[u8]) -> Result<ServerEnro
 
 impl Update {
     fn of(format: Format, packages: PackageList) -> Self {
-        Self { format, packages, dry_run: false, idempotency_key: None, approve: Vec::new() }
+        Self { format, packages, bundle: None, dry_run: false, idempotency_key: None, approve: Vec::new() }
     }
 }
 
@@ -170,14 +188,18 @@ fn update_from_json(bytes: &[u8]) -> Result<Update, Refusal> {
         let text = filedata.as_str().ok_or_else(|| bad("filedata", "it is not a string"))?;
         return Ok(Update::of(Format::Controller, list(&decode(text.as_bytes())?)?));
     }
-    let fields = Fields::of(object, &["packages", "dry_run", "idempotency_key", "approve"])?;
-    if fields.0.get("packages").is_none_or(Value::is_null) {
-        return Err(bad("packages", "the field is missing"));
-    }
-    let lines: Vec<String> = fields.take("packages")?;
+    let fields = Fields::of(object, &["packages", "bundle", "dry_run", "idempotency_key", "approve"])?;
+    let packages: Option<Vec<String>> = fields.take("packages")?;
+    let (lines, bundle) = match (packages, fields.take::<Option<Value>>("bundle")?) {
+        (Some(_), Some(_)) => return Err(bad("bundle", "a job installs `packages` or a bundle; give one of them")),
+        (None, None) => return Err(bad("packages", "the field is missing; it or `bundle` says what to install")),
+        (Some(lines), None) => (lines, None),
+        (None, Some(bundle)) => (Vec::new(), Some(bundle::read(bundle)?)),
+    };
     Ok(Update {
         format: Format::Native,
         packages: PackageList::from_lines(lines.iter().map(String::as_str))?,
+        bundle,
         dry_run: fields.take("dry_run")?,
         idempotency_key: fields.key()?,
         approve: fields.take("approve")?,
@@ -185,7 +207,11 @@ fn update_from_json(bytes: &[u8]) -> Result<Update, Refusal> {
 }
 
 /// The fields of a posted object.
-struct Fields(Map<String, Value>);
+pub(super) struct Fields {
+    object: Map<String, Value>,
+    /// What stands before its fields' names in messages: `bundle.` of one that lies in another.
+    within: &'static str,
+}
 
 impl Fields {
     fn read(media_type: Option<&str>, bytes: &[u8], known: &[&str]) -> Result<Option<Self>, Refusal> {
@@ -198,19 +224,29 @@ impl Fields {
         }
     }
 
-    /// A field that is not known is refused: a misspelt `dry_run` must not install.
     fn of(object: Map<String, Value>, known: &[&str]) -> Result<Self, Refusal> {
+        Self::within("", object, known)
+    }
+
+    /// A field that is not known is refused: a misspelt `dry_run` must not install.
+    pub(super) fn within(within: &'static str, object: Map<String, Value>, known: &[&str]) -> Result<Self, Refusal> {
         match object.keys().find(|key| !known.contains(&key.as_str())) {
-            None => Ok(Self(object)),
-            Some(key) => Err(bad(key, &format!("there is no such field; there are {}", known.join(", ")))),
+            None => Ok(Self { object, within }),
+            Some(key) => {
+                let field = format!("{within}{key}");
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                Err(bad(&field, &format!("there is no such field; there are {known}")))
+            }
         }
     }
 
     /// A field's value; its default where it is absent or null.
-    fn take<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, Refusal> {
-        match self.0.get(name) {
+    pub(super) fn take<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, Refusal> {
+        match self.object.get(name) {
             None | Some(Value::Null) => Ok(T::default()),
-            Some(value) => T::deserialize(value).map_err(|error| bad(name, &error.to_string())),
+            Some(value) => {
+                T::deserialize(value).map_err(|error| bad(&format!("{}{name}", self.within), &error.to_string()))
+            }
         }
     }
 
@@ -229,7 +265,7 @@ fn object(bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| Refusal::BadJson { field: None, detail: error.to_string() })
 }
 
-fn bad(field: &str, detail: &str) -> Refusal {
+pub(super) fn bad(field: &str, detail: &str) -> Refusal {
     Refusal::BadJson { field: Some(field.to_owned()), detail: format!("{field}: {detail}") }
 }
 

@@ -9,6 +9,7 @@ use belay_protocol::local::ErrorBody;
 use belay_protocol::{Failure, ListError, MAX_LINES, Reason};
 
 use crate::machine::admit::Denial;
+use crate::remote::door::PollError;
 use crate::remote::enrolment::EnrolError;
 
 use super::body::MAX_BODY;
@@ -39,8 +40,14 @@ pub enum Refusal {
     UnknownJob(String),
     /// No such restore point.
     UnknownRestorePoint(String),
+    /// No such bundle is kept or was uploaded.
+    UnknownBundle(String),
+    /// The manifest cannot be read, or is another archive's.
+    BadManifest(String),
     /// The body is over `MAX_BODY`.
     BodyTooLarge,
+    /// The archive is over this many bytes.
+    BundleTooLarge(u64),
     /// The body did not arrive in time.
     BodyTimeout,
     /// The connection broke within the body.
@@ -79,8 +86,8 @@ pub enum Refusal {
     Denied(Denial),
     /// The host could not answer.
     Failed(Failure),
-    /// The device did not become known to the server.
-    NotEnrolled {
+    /// The server did not answer, or the device did not become known to it.
+    NoServer {
         /// The status.
         status: StatusCode,
         /// The code.
@@ -106,9 +113,14 @@ impl Refusal {
             Self::TokenMissing | Self::TokenWrong => StatusCode::UNAUTHORIZED,
             Self::ForeignPeer { .. } | Self::TokenInClear | Self::ForeignOrigin(_) => StatusCode::FORBIDDEN,
             Self::WrongHost(_) => StatusCode::MISDIRECTED_REQUEST,
-            Self::UnknownRoute(_) | Self::UnknownJob(_) | Self::UnknownRestorePoint(_) => StatusCode::NOT_FOUND,
+            Self::UnknownRoute(_) | Self::UnknownJob(_) | Self::UnknownRestorePoint(_) | Self::UnknownBundle(_) => {
+                StatusCode::NOT_FOUND
+            }
+            Self::BadManifest(_) => status_of(Reason::BadManifest),
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyTooLarge | Self::BadList(ListError::TooLong { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge | Self::BundleTooLarge(_) | Self::BadList(ListError::TooLong { .. }) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyBroken
@@ -119,7 +131,7 @@ impl Refusal {
             | Self::BadList(ListError::Line { .. } | ListError::Conflict { .. }) => StatusCode::BAD_REQUEST,
             Self::Denied(denial) => status_of(denial.failure.reason),
             Self::Failed(failure) => status_of(failure.reason),
-            Self::NotEnrolled { status, .. } => *status,
+            Self::NoServer { status, .. } => *status,
             Self::Ended(job) => status_of_end(job),
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -138,7 +150,9 @@ impl Refusal {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::UnknownJob(_) => "unknown_job",
             Self::UnknownRestorePoint(_) => "unknown_restore_point",
-            Self::BodyTooLarge => "body_too_large",
+            Self::UnknownBundle(_) => "unknown_bundle",
+            Self::BadManifest(_) => Reason::BadManifest.code(),
+            Self::BodyTooLarge | Self::BundleTooLarge(_) => "body_too_large",
             Self::BodyTimeout => "body_timeout",
             Self::BodyBroken => "body_broken",
             Self::UnsupportedType { .. } => "unsupported_type",
@@ -150,7 +164,7 @@ impl Refusal {
             Self::BadList(ListError::Line { .. } | ListError::Conflict { .. }) => "bad_line",
             Self::Denied(denial) => denial.failure.reason.code(),
             Self::Failed(failure) => failure.reason.code(),
-            Self::NotEnrolled { code, .. } => code,
+            Self::NoServer { code, .. } => code,
             Self::Ended(job) => job.reason.map_or(job.state.word(), Reason::code),
             Self::Internal(_) => "internal",
         }
@@ -189,6 +203,11 @@ impl Refusal {
             Self::UnknownRestorePoint(id) => {
                 format!("there is no restore point {id}: GET /restore-points lists all there are")
             }
+            Self::UnknownBundle(which) => format!("there is no {which}: GET /bundles lists those that are kept"),
+            Self::BadManifest(detail) => format!("the bundle's manifest is not the one that it needs: {detail}"),
+            Self::BundleTooLarge(most) => {
+                format!("the archive has more than {most} bytes: make it smaller, or raise bundle.max_mb")
+            }
             Self::BodyTooLarge => format!("a body has at most {MAX_BODY} bytes: split the package list"),
             Self::BodyTimeout => "the body did not arrive in time: send it again".into(),
             Self::BodyBroken => "the connection broke within the body: send it again".into(),
@@ -205,7 +224,7 @@ impl Refusal {
             Self::BadList(error @ (ListError::Line { .. } | ListError::Conflict { .. })) => error.to_string(),
             Self::Denied(denial) => denial.failure.message.clone(),
             Self::Failed(failure) => failure.message.clone(),
-            Self::NotEnrolled { message, .. } => message.clone(),
+            Self::NoServer { message, .. } => message.clone(),
             Self::Ended(job) => job.message.clone(),
             Self::Internal(what) => format!("the agent contradicted itself ({what}): please report this with its log"),
         }
@@ -217,6 +236,7 @@ impl Refusal {
             ErrorBody { error: self.code().to_owned(), message: self.message(), line: None, field: None, job: None };
         match self {
             Self::BadJson { field, .. } | Self::BadQuery { field, .. } => body.field.clone_from(field),
+            Self::BadManifest(_) => body.field = Some("bundle.manifest".to_owned()),
             Self::NotUtf8 { line } => body.line = Some(*line),
             Self::BadList(error) => body.line = Some(error.line()),
             Self::Denied(denial) => body.job = denial.job,
@@ -231,13 +251,15 @@ impl Refusal {
             | Self::MethodNotAllowed
             | Self::UnknownJob(_)
             | Self::UnknownRestorePoint(_)
+            | Self::UnknownBundle(_)
             | Self::BodyTooLarge
+            | Self::BundleTooLarge(_)
             | Self::BodyTimeout
             | Self::BodyBroken
             | Self::UnsupportedType { .. }
             | Self::BadBase64(_)
             | Self::Failed(_)
-            | Self::NotEnrolled { .. }
+            | Self::NoServer { .. }
             | Self::Internal(_) => {}
         }
         body
@@ -251,7 +273,12 @@ impl Refusal {
 fn status_of(reason: Reason) -> StatusCode {
     match reason {
         Reason::BadKey => StatusCode::BAD_REQUEST,
-        Reason::Lockdown | Reason::TooOld => StatusCode::FORBIDDEN,
+        Reason::Lockdown
+        | Reason::TooOld
+        | Reason::BadUrl
+        | Reason::Unsigned
+        | Reason::BadSignature
+        | Reason::KeyExpired => StatusCode::FORBIDDEN,
         Reason::Busy
         | Reason::KeyReused
         | Reason::Window
@@ -265,7 +292,10 @@ fn status_of(reason: Reason) -> StatusCode {
         | Reason::Drift
         | Reason::DeviceBroken
         | Reason::ForeignChange
-        | Reason::UndoUnavailable => StatusCode::CONFLICT,
+        | Reason::UndoUnavailable
+        | Reason::OlderVersion
+        | Reason::WrongSource
+        | Reason::CapturedConflict => StatusCode::CONFLICT,
         Reason::GuardRemoval
         | Reason::GuardProtected
         | Reason::GuardDowngrade
@@ -273,16 +303,41 @@ fn status_of(reason: Reason) -> StatusCode {
         | Reason::GuardOneWay
         | Reason::GuardHeld
         | Reason::GuardBoot
+        | Reason::GuardPath
+        | Reason::SizeMismatch
+        | Reason::BadManifest
+        | Reason::OtherDeviceType
+        | Reason::UnpackCorrupt
+        | Reason::UnpackAbsolute
+        | Reason::UnpackParent
+        | Reason::UnpackLink
+        | Reason::UnpackHardLink
+        | Reason::UnpackDevice
+        | Reason::UnpackSetuid
+        | Reason::UnpackTooLarge
+        | Reason::UnpackTooMany
+        | Reason::UnpackRatio
+        | Reason::UnpackDepth
+        | Reason::UnpackDuplicate
+        | Reason::UnpackCase
+        | Reason::UnpackName
+        | Reason::BadBundle
+        | Reason::AgentTooOld
+        | Reason::CapturedRefused
         | Reason::Denied
         | Reason::UnknownPackage
         | Reason::VersionUnavailable
         | Reason::ClosureUnavailable
         | Reason::UnmetDependency
         | Reason::DryRun => StatusCode::UNPROCESSABLE_ENTITY,
-        Reason::SourcesUnavailable => StatusCode::BAD_GATEWAY,
+        Reason::SourcesUnavailable | Reason::FetchFailed => StatusCode::BAD_GATEWAY,
         Reason::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         Reason::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
         Reason::AptFailed
+        | Reason::ScriptFailed
+        | Reason::ScriptTimeout
+        | Reason::ScriptLeftProcess
+        | Reason::RebootFailed
         | Reason::DigestMismatch
         | Reason::VaultDamaged
         | Reason::GaveUp
@@ -346,7 +401,19 @@ impl From<Failure> for Refusal {
 
 impl From<EnrolError> for Refusal {
     fn from(error: EnrolError) -> Self {
-        Self::NotEnrolled { status: status_of_enrolment(&error), code: error.code(), message: error.sentence() }
+        Self::NoServer { status: status_of_enrolment(&error), code: error.code(), message: error.sentence() }
+    }
+}
+
+impl From<PollError> for Refusal {
+    fn from(error: PollError) -> Self {
+        let status = match &error {
+            PollError::NotEnrolled => StatusCode::CONFLICT,
+            PollError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            PollError::Unreachable(_) => StatusCode::BAD_GATEWAY,
+            PollError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::NoServer { status, code: error.code(), message: error.to_string() }
     }
 }
 

@@ -1,8 +1,8 @@
-//! The routes that ask the host: restore points and verification. None of them changes a package.
+//! The routes that ask the host: restore points, kept bundles and verification. None of them changes a package.
 
 use axum::Json;
 use axum::extract::{Path, State};
-use belay_protocol::local::{Findings, Pruned, RestorePointView, RestorePoints};
+use belay_protocol::local::{Bundles, Findings, Pruned, RestorePointView, RestorePoints};
 
 use crate::machine::effect::{Inspected, Inspection};
 
@@ -38,7 +38,21 @@ pub(super) async fn prune(State(control): State<ControlState>, posted: Posted) -
     let keep = body::prune(posted.media_type.as_deref(), &posted.bytes)?.keep;
     match control.handle.inspect(Inspection::Prune { keep }).await? {
         Inspected::Pruned { dropped, freed_bytes } => Ok(Json(Pruned { dropped, freed_bytes })),
-        Inspected::RestorePoints(_) | Inspected::Findings(_) | Inspected::Measured(_) => {
+        Inspected::RestorePoints(_) | Inspected::Findings(_) | Inspected::Measured(_) | Inspected::Bundles(_) => {
+            Err(Refusal::Internal("an answer to another question"))
+        }
+    }
+}
+
+pub(super) async fn bundles(State(control): State<ControlState>) -> Result<Json<Bundles>, Refusal> {
+    kept_bundles(&control).await.map(Json)
+}
+
+/// The bundles that the device kept.
+pub(super) async fn kept_bundles(control: &ControlState) -> Result<Bundles, Refusal> {
+    match control.handle.inspect(Inspection::Bundles).await? {
+        Inspected::Bundles(bundles) => Ok(Bundles { bundles }),
+        Inspected::RestorePoints(_) | Inspected::Findings(_) | Inspected::Measured(_) | Inspected::Pruned { .. } => {
             Err(Refusal::Internal("an answer to another question"))
         }
     }
@@ -53,7 +67,7 @@ async fn find(control: &ControlState, id: &str) -> Result<RestorePointView, Refu
 async fn restore_points(control: &ControlState) -> Result<Vec<RestorePointView>, Refusal> {
     match control.handle.inspect(Inspection::RestorePoints).await? {
         Inspected::RestorePoints(points) => Ok(points),
-        Inspected::Findings(_) | Inspected::Measured(_) | Inspected::Pruned { .. } => {
+        Inspected::Findings(_) | Inspected::Measured(_) | Inspected::Bundles(_) | Inspected::Pruned { .. } => {
             Err(Refusal::Internal("an answer to another question"))
         }
     }
@@ -62,7 +76,7 @@ async fn restore_points(control: &ControlState) -> Result<Vec<RestorePointView>,
 async fn findings(control: &ControlState, inspection: Inspection) -> Result<Json<Findings>, Refusal> {
     match control.handle.inspect(inspection).await? {
         Inspected::Findings(findings) => Ok(Json(Findings { findings })),
-        Inspected::RestorePoints(_) | Inspected::Measured(_) | Inspected::Pruned { .. } => {
+        Inspected::RestorePoints(_) | Inspected::Measured(_) | Inspected::Bundles(_) | Inspected::Pruned { .. } => {
             Err(Refusal::Internal("an answer to another question"))
         }
     }

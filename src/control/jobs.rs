@@ -8,15 +8,18 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use belay_protocol::PackageList;
+use belay_protocol::bundle::BundleSource;
 use belay_protocol::job::{Door, Job, Request};
 
 use crate::daemon::handle::Admitted;
 
 use super::body::{self, Format, Posted};
+use super::bundle::{self, Wanted};
 use super::errors::Refusal;
+use super::inspections::kept_bundles;
 use super::legacy::{self, Asked};
 use super::state::ControlState;
-use super::{query, wait};
+use super::{query, versions, wait};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -47,11 +50,11 @@ pub(super) async fn update(
         Format::List => door != Door::Legacy,
         Format::Controller | Format::Base64 => false,
     };
-    let request =
-        Request::Update { packages: update.packages, dry_run: update.dry_run, approve: update.approve, release: None };
+    let (dry_run, key) = (update.dry_run, update.idempotency_key.clone());
+    let request = request_of(&control, update).await?;
     if native {
-        let patience = if update.dry_run { Patience::Endless } else { patience(&headers) };
-        return submit(&control, request, door, update.idempotency_key, patience).await;
+        let patience = if dry_run { Patience::Endless } else { patience(&headers) };
+        return Ok(answer(&submit(&control, request, door, key, patience).await?, patience));
     }
     // The controller sends an empty file for every device but the first where several are selected.
     if matches!(&request, Request::Update { packages, .. } if packages.is_empty()) {
@@ -65,9 +68,10 @@ pub(super) async fn post_plan(
     Extension(door): Extension<Door>,
     posted: Posted,
 ) -> Result<Response, Refusal> {
-    let update = body::update(posted.media_type.as_deref(), &posted.bytes)?;
-    let request = Request::Update { packages: update.packages, dry_run: true, approve: update.approve, release: None };
-    submit(&control, request, door, update.idempotency_key, Patience::Endless).await
+    let update = body::Update { dry_run: true, ..body::update(posted.media_type.as_deref(), &posted.bytes)? };
+    let key = update.idempotency_key.clone();
+    let request = request_of(&control, update).await?;
+    Ok(answer(&submit(&control, request, door, key, Patience::Endless).await?, Patience::Endless))
 }
 
 pub(super) async fn get_plan(
@@ -76,8 +80,8 @@ pub(super) async fn get_plan(
     uri: Uri,
 ) -> Result<Response, Refusal> {
     let packages: PackageList = query::packages(&uri)?;
-    let request = Request::Update { packages, dry_run: true, approve: Vec::new(), release: None };
-    submit(&control, request, door, None, Patience::Endless).await
+    let request = Request::Update { packages, dry_run: true, approve: Vec::new(), release: None, bundle: None };
+    Ok(answer(&submit(&control, request, door, None, Patience::Endless).await?, Patience::Endless))
 }
 
 pub(super) async fn post_rollback(
@@ -87,8 +91,17 @@ pub(super) async fn post_rollback(
     posted: Posted,
 ) -> Result<Response, Refusal> {
     let asked = body::rollback(posted.media_type.as_deref(), &posted.bytes)?;
-    let request = Request::Rollback { to: asked.to, approve: asked.approve, from: None };
-    submit(&control, request, door, asked.idempotency_key, patience(&headers)).await
+    let (key, patience) = (asked.idempotency_key, patience(&headers));
+    let Some(version) = asked.to_version else {
+        let request = Request::Rollback { to: asked.to, approve: asked.approve, from: None };
+        return Ok(answer(&submit(&control, request, door, key, patience).await?, patience));
+    };
+    let request = versions::request(&control, &version, asked.approve).await?;
+    let mut job = submit(&control, request, door, key, patience).await?;
+    if !job.request.is_rollback() {
+        job.message = versions::explained(&version, &job.message);
+    }
+    Ok(answer(&job, patience))
 }
 
 pub(super) async fn get_rollback(
@@ -98,6 +111,29 @@ pub(super) async fn get_rollback(
 ) -> Result<Response, Refusal> {
     let request = Request::Rollback { to: query::to(&uri)?, approve: Vec::new(), from: None };
     legacy_submit(&control, request, door, Asked::Rollback).await
+}
+
+/// What an update that was posted asks for. Only archives that are on the device can be looked up.
+async fn request_of(control: &ControlState, update: body::Update) -> Result<Request, Refusal> {
+    let body::Update { packages, bundle, dry_run, approve, .. } = update;
+    let bundle = match bundle {
+        None => None,
+        Some(Wanted::Ordered(mut order)) => {
+            if order.source == BundleSource::Upload {
+                let size = control.uploads.size_of(order.sha256);
+                let unknown =
+                    || Refusal::UnknownBundle(format!("archive {} that waits; PUT /bundles first", order.sha256));
+                order.size = order.size.or(Some(size.ok_or_else(unknown)?));
+            }
+            Some(order)
+        }
+        Some(Wanted::Kept(version)) => {
+            let kept = kept_bundles(control).await?.bundles;
+            let unknown = || Refusal::UnknownBundle(format!("kept bundle of version {version}"));
+            Some(Box::new(bundle::kept(&kept, &version).ok_or_else(unknown)?))
+        }
+    };
+    Ok(Request::Update { packages, dry_run, approve, release: None, bundle })
 }
 
 async fn legacy_submit(
@@ -117,18 +153,17 @@ async fn submit(
     door: Door,
     key: Option<String>,
     patience: Patience,
-) -> Result<Response, Refusal> {
+) -> Result<Job, Refusal> {
     let mut view = control.handle.view();
     let Admitted { job: id, .. } = control.handle.request(request, door, key).await?;
-    let job = match patience {
-        Patience::None => wait::seen(&mut view, id).await?,
-        Patience::Endless => wait::ended(&mut view, id).await?,
+    match patience {
+        Patience::None => wait::seen(&mut view, id).await,
+        Patience::Endless => wait::ended(&mut view, id).await,
         Patience::For(time) => match tokio::time::timeout(time, wait::ended(&mut view, id)).await {
-            Ok(ended) => ended?,
-            Err(_) => wait::seen(&mut view, id).await?,
+            Ok(ended) => ended,
+            Err(_) => wait::seen(&mut view, id).await,
         },
-    };
-    Ok(answer(&job, patience))
+    }
 }
 
 /// 200 for a job that is over, 202 for one that goes on.

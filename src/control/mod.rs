@@ -5,6 +5,7 @@
 
 mod access;
 mod body;
+mod bundle;
 mod errors;
 mod events;
 mod host_check;
@@ -18,6 +19,8 @@ mod serve;
 mod server;
 mod state;
 mod token;
+mod uploads;
+mod versions;
 mod views;
 mod wait;
 
@@ -27,6 +30,7 @@ pub use routes::router;
 pub use serve::{BindError, bind_socket, serve_socket, serve_tcp};
 pub use state::{ControlState, open_doors};
 pub use token::TokenError;
+pub use uploads::Uploads;
 
 #[cfg(test)]
 pub(crate) mod tests;

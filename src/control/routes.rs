@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::access::admit;
 use super::errors::Refusal;
 use super::state::ControlState;
-use super::{events, inspections, jobs, legacy, server, views};
+use super::{events, inspections, jobs, legacy, server, uploads, views};
 
 /// The local API. Every connection must bring its [`Peer`](super::Peer) as an extension; `serve_socket` and
 /// `serve_tcp` do.
@@ -30,6 +30,8 @@ pub fn router(state: ControlState) -> Router {
         .route("/restore-points/{id}", get(inspections::show))
         .route("/restore-points/{id}/verify", post(inspections::verify_one))
         .route("/restore-points/prune", post(inspections::prune))
+        .route("/bundles", get(inspections::bundles).put(uploads::put))
+        .route("/server/poll", post(server::poll))
         .route("/server/enrol", post(server::enrol))
         .route("/healthz", get(views::healthz))
         .route("/metrics", get(views::metrics))

@@ -8,6 +8,7 @@ use crate::telemetry::metrics::Metrics;
 
 use super::access::Access;
 use super::token::{Token, TokenError};
+use super::uploads::Uploads;
 
 /// What every handler is given. Clones are cheap and share everything.
 #[derive(Debug, Clone)]
@@ -17,6 +18,7 @@ pub struct ControlState {
     /// The figures that `/metrics` shows.
     pub metrics: Metrics,
     pub(super) access: Arc<Access>,
+    pub(super) uploads: Uploads,
 }
 
 impl ControlState {
@@ -24,9 +26,9 @@ impl ControlState {
     ///
     /// # Errors
     /// The token file cannot be read, is open to everybody, or holds no usable token.
-    pub fn new(handle: Handle, metrics: Metrics, settings: &Control) -> Result<Self, TokenError> {
+    pub fn new(handle: Handle, metrics: Metrics, settings: &Control, uploads: Uploads) -> Result<Self, TokenError> {
         let token = settings.token_file.as_deref().map(Token::load).transpose()?;
-        Ok(Self { handle, metrics, access: Arc::new(Access::new(settings, token)) })
+        Ok(Self { handle, metrics, access: Arc::new(Access::new(settings, token)), uploads })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The routes without sockets: a router, a daemon that ends every job as the test says, and answers as text.
 
+mod bundles;
 mod doors;
 mod refusals;
 mod routes;
@@ -14,7 +15,7 @@ use axum::http::Request as HttpRequest;
 use axum::http::request::Builder;
 use axum::response::Response;
 use belay_protocol::job::{Door, Job, JobId, JobState, Request};
-use belay_protocol::local::{RestorePointState, RestorePointView, ServerLink};
+use belay_protocol::local::{KeptBundle, RestorePointState, RestorePointView, ServerLink};
 use belay_protocol::{Failure, PackageList, Reason};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
@@ -26,13 +27,19 @@ use crate::daemon::handle::{Admitted, Call, Handle, View};
 use crate::machine::admit::Denial;
 use crate::machine::effect::{Inspected, Inspection};
 use crate::machine::state::{Running, Step, Stuck};
-use crate::remote::door::{EnrolCall, LinkDoor, LinkView};
+use crate::remote::door::{LinkCall, LinkDoor, LinkView};
 use crate::telemetry::metrics::Metrics;
 
 pub(crate) const TOKEN: &str = "a-token-of-the-tests";
 
 pub(crate) fn update_of(list: &str) -> Request {
-    Request::Update { packages: list.parse::<PackageList>().unwrap(), dry_run: false, approve: vec![], release: None }
+    Request::Update {
+        packages: list.parse::<PackageList>().unwrap(),
+        dry_run: false,
+        approve: vec![],
+        release: None,
+        bundle: None,
+    }
 }
 
 pub(crate) fn rollback_of(to: Option<u64>) -> Request {
@@ -78,7 +85,7 @@ pub(crate) struct World {
     /// What the daemon was asked, in order.
     pub asked: mpsc::UnboundedReceiver<(Request, Door, Option<String>)>,
     state: ControlState,
-    _token: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 pub(crate) fn settings() -> Control {
@@ -103,6 +110,7 @@ impl World {
         let path = folder.path().join("token");
         crate::durable::write_atomic(&path, TOKEN.as_bytes(), 0o600).unwrap();
         let settings = Control { token_file: Some(path), ..settings };
+        let uploads = Uploads::of_test(&folder.path().join("incoming"), 1 << 20, 0);
         let (calls, receive) = mpsc::channel(8);
         let (view, watch) = watch::channel(Arc::new(View::default()));
         let (log, asked) = mpsc::unbounded_channel();
@@ -110,12 +118,12 @@ impl World {
         tokio::spawn(daemon(receive, Arc::downgrade(&view), log, fate));
         let (metrics, mut observer) = Metrics::new();
         observer.see(&View::default());
-        let state = ControlState::new(Handle::new(calls, watch), metrics, &settings).unwrap();
-        Self { router: router(state.clone()), view, asked, state, _token: folder }
+        let state = ControlState::new(Handle::new(calls, watch), metrics, &settings, uploads).unwrap();
+        Self { router: router(state.clone()), view, asked, state, folder }
     }
 
     /// Puts a link behind the router, and returns what it is asked.
-    pub(crate) fn link(&mut self) -> mpsc::Receiver<EnrolCall> {
+    pub(crate) fn link(&mut self) -> mpsc::Receiver<LinkCall> {
         let (calls, receive) = mpsc::channel(1);
         let link = ServerLink {
             url: "https://b".into(),
@@ -211,9 +219,15 @@ fn inspected(inspection: Inspection) -> Inspected {
         }]),
         Inspection::VerifyRestorePoint { id } => Inspected::Findings(vec![format!("restore point {id} lacks a file")]),
         Inspection::VerifyDevice => Inspected::Findings(vec![]),
+        Inspection::Bundles => Inspected::Bundles(vec![kept("2.33.07", true), kept("v2.33.06", false)]),
         Inspection::Measure => Inspected::Measured(Default::default()),
         Inspection::Prune { keep } => Inspected::Pruned { dropped: keep.into_iter().collect(), freed_bytes: 7 },
     }
+}
+
+fn kept(version: &str, in_force: bool) -> KeptBundle {
+    let sha256 = belay_protocol::Sha256::from_bytes([if in_force { 7 } else { 6 }; 32]);
+    KeptBundle { version: version.parse().unwrap(), sha256, bytes: 4_096, in_force }
 }
 
 pub(crate) fn get(path: &str) -> Builder {

@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::handle::Handle;
-use crate::config::settings::Control;
-use crate::control::{self, BindError, ControlState, TokenError};
+use crate::config::Settings;
+use crate::control::{self, BindError, ControlState, TokenError, Uploads};
 use crate::telemetry::metrics::Metrics;
 
 /// Why a door could not be opened.
@@ -49,10 +49,11 @@ pub(super) struct Doors {
 
 impl Doors {
     /// Binds every door that the settings name.
-    pub(super) async fn open(settings: &Control, handle: Handle) -> Result<Self, DoorError> {
+    pub(super) async fn open(settings: &Settings, handle: Handle) -> Result<Self, DoorError> {
         let (metrics, observer) = Metrics::new();
         let (view, link) = (handle.view(), handle.link());
-        let state = ControlState::new(handle, metrics, settings).map_err(DoorError::Token)?;
+        let (uploads, settings) = (Uploads::new(settings), &settings.control);
+        let state = ControlState::new(handle, metrics, settings, uploads).map_err(DoorError::Token)?;
         tokio::spawn(observer.follow(view, link));
         if let Some(folder) = settings.socket.parent() {
             std::fs::create_dir_all(folder)

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use belay_protocol::job::{Door, Job, JobId, JobState, Progress, Request};
 use belay_protocol::sync::SyncResponse;
@@ -10,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::handle::{Admitted, Call, Handle, View};
+use super::receive::{receive, shown_in};
 use crate::clock::Clock;
 use crate::durable::SlotsError;
 use crate::failpoint;
@@ -21,7 +23,8 @@ use crate::machine::admit::{Admission, Denial, admit};
 use crate::machine::effect::{Effect, Outcome};
 use crate::machine::input::{Input, Moment};
 use crate::machine::rules::Rules;
-use crate::machine::state::State;
+use crate::machine::state::{State, Step};
+use crate::remote::download::Downloads;
 use crate::telemetry::notify;
 
 /// Points at which a test may end the process.
@@ -29,6 +32,9 @@ pub const FAILPOINTS: &[&str] = &["daemon.effect.before", "daemon.effect.after"]
 
 /// How many calls from doors may wait.
 const CALLS: usize = 64;
+
+/// How often what waits for its moment looks whether it has come.
+const TICK: Duration = Duration::from_secs(30);
 
 /// The daemon's loop with all that it owns.
 pub struct Engine {
@@ -41,6 +47,11 @@ pub struct Engine {
     calls: mpsc::Receiver<Call>,
     waiting: VecDeque<Effect>,
     running: Option<JoinHandle<(Option<JobId>, Outcome)>>,
+    downloads: Option<Downloads>,
+    /// Ends the download under way.
+    end_download: Option<watch::Sender<Option<Failure>>>,
+    /// Turns while something waits for its moment, and never else: an idle daemon is not woken.
+    tick: Option<tokio::time::Interval>,
 }
 
 /// Why the loop had to end.
@@ -73,8 +84,27 @@ impl Engine {
         let state = Arc::new(state);
         let (call, calls) = mpsc::channel(CALLS);
         let (view, watcher) = watch::channel(Arc::new(View { state: state.clone(), progress: None, warnings }));
-        let engine = Self { host, journal, rules, clock, state, view, calls, waiting: VecDeque::new(), running: None };
+        let engine = Self {
+            host,
+            journal,
+            rules,
+            clock,
+            state,
+            view,
+            calls,
+            waiting: VecDeque::new(),
+            running: None,
+            downloads: None,
+            end_download: None,
+            tick: None,
+        };
         (engine, Handle::new(call, watcher))
+    }
+
+    /// The same, where bundles can be fetched.
+    #[must_use]
+    pub fn with_downloads(self, downloads: Downloads) -> Self {
+        Self { downloads: Some(downloads), ..self }
     }
 
     /// Runs until `stopping` turns true and the effect under way has ended; none is begun after that, the job goes on
@@ -97,13 +127,20 @@ impl Engine {
             let stop = *stopping.borrow_and_update();
             if !stop {
                 self.start_next();
-            } else if self.running.is_none() || self.host.outlives_caller() {
-                return Ok(());
+            } else {
+                self.stop_download(Reason::Stopping, "the agent stops; fetching goes on after the restart");
+                if self.running.is_none() || self.host.outlives_caller() {
+                    return Ok(());
+                }
             }
+            self.set_tick();
             tokio::select! {
                 (job, outcome) = ended(&mut self.running) => {
-                    self.running = None;
+                    (self.running, self.end_download) = (None, None);
                     failpoint!("daemon.effect.after");
+                    if is_unfinished(&outcome) {
+                        continue;
+                    }
                     if let Outcome::Surveyed(Err(failure)) = &outcome {
                         tracing::warn!("generations are shown as they were before: {}", failure.message);
                     }
@@ -112,6 +149,7 @@ impl Engine {
                 Some(call) = self.calls.recv(), if !stop => self.answer(call)?,
                 _ = stopping.changed(), if !stop => {}
                 () = next_beat(&mut beat) => notify::alive(),
+                () = next_beat(&mut self.tick), if !stop => self.look_at_the_clock().map_err(EngineError::Journal)?,
             }
         }
     }
@@ -126,10 +164,50 @@ impl Engine {
         let host = self.host.clone();
         let view = self.view.clone();
         let job = effect.job();
+        if let (Effect::Download { job: id, order, .. }, Some(downloads)) = (&effect, &self.downloads) {
+            let (end, stop) = watch::channel(None);
+            let download = downloads.open(order, stop, shown_in(view, *id));
+            self.end_download = Some(end);
+            self.running = Some(tokio::task::spawn_blocking(move || (job, receive(&*host, &effect, download))));
+            return;
+        }
         self.running = Some(tokio::task::spawn_blocking(move || {
             let show = |progress: Progress| view.send_modify(|view| Arc::make_mut(view).progress = Some(progress));
             (job, host.perform(&effect, &show))
         }));
+    }
+
+    /// Ends a download that is under way; what arrived stays.
+    fn stop_download(&self, reason: Reason, because: &str) {
+        if let Some(end) = &self.end_download {
+            end.send_if_modified(|wish| {
+                let first = wish.is_none();
+                wish.get_or_insert_with(|| Failure::new(reason, because));
+                first
+            });
+        }
+    }
+
+    fn set_tick(&mut self) {
+        let waits = self
+            .state
+            .running
+            .as_ref()
+            .is_some_and(|job| matches!(job.step, Step::AwaitingReboot { .. } | Step::Rebooting { .. }));
+        if !waits {
+            self.tick = None;
+        } else if self.tick.is_none() {
+            let mut tick = tokio::time::interval(TICK);
+            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            tick.reset();
+            self.tick = Some(tick);
+        }
+    }
+
+    /// Most looks at the clock change nothing, and cost no write.
+    fn look_at_the_clock(&mut self) -> Result<(), SlotsError> {
+        let (state, effects) = machine::step((*self.state).clone(), &self.rules, &self.clock.now(), Input::Tick);
+        if state == *self.state && effects.is_empty() { Ok(()) } else { self.adopt(state, effects) }
     }
 
     /// Takes one input. What does not fit into the journal is not taken: a request's sender is told so, a plan that is
@@ -163,6 +241,9 @@ impl Engine {
         written?;
         self.log(&state);
         self.state = Arc::new(state);
+        if let Some(Step::Cancelling { because }) = self.state.running.as_ref().map(|running| &running.step) {
+            self.stop_download(Reason::Cancelled, because);
+        }
         let state = self.state.clone();
         self.view.send_modify(|view| {
             let view = Arc::make_mut(view);
@@ -275,6 +356,11 @@ impl Engine {
     }
 }
 
+/// Whether it is of a download that ended because the daemon stops: the journal knows that it is to go on.
+fn is_unfinished(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Downloaded(Err(failure)) if failure.reason == Reason::Stopping)
+}
+
 /// Whether it brings the plan of a job.
 fn is_new_plan(input: &Input) -> bool {
     matches!(input, Input::Completed { outcome: Outcome::Planned(Ok(_)), .. })
@@ -314,7 +400,7 @@ async fn ended(running: &mut Option<JoinHandle<(Option<JobId>, Outcome)>>) -> (O
     }
 }
 
-/// The next time that systemd wants to hear that the loop turns; never, where it does not.
+/// The next turn of an interval; never, where there is none.
 async fn next_beat(beat: &mut Option<tokio::time::Interval>) {
     match beat {
         None => std::future::pending().await,

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use belay_protocol::Failure;
 use belay_protocol::job::{Door, JobId, Progress, Request};
-use belay_protocol::local::{ServerEnrolRequest, ServerLink};
+use belay_protocol::local::{Polled, ServerEnrolRequest, ServerLink};
 use belay_protocol::sync::SyncResponse;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::machine::admit::Denial;
 use crate::machine::effect::{Inspected, Inspection};
 use crate::machine::state::State;
-use crate::remote::door::{LinkDoor, LinkView};
+use crate::remote::door::{LinkDoor, LinkView, PollError};
 use crate::remote::enrolment::EnrolError;
 
 /// What doors are shown: the newest state, replaced as a whole.
@@ -141,6 +141,14 @@ impl Handle {
         match &self.link {
             Some(link) => link.enrol(request).await,
             None => Err(EnrolError::Stopping),
+        }
+    }
+
+    /// Asks the server now.
+    pub async fn poll(&self) -> Result<Polled, PollError> {
+        match &self.link {
+            Some(link) => link.poll().await,
+            None => Err(PollError::NotEnrolled),
         }
     }
 

@@ -6,6 +6,7 @@
 mod doors;
 pub mod engine;
 pub mod handle;
+mod receive;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::host::local::LocalHost;
 use crate::host::remote::RemoteHost;
 use crate::identity::{self, IdentityError, IdentityStore};
 use crate::journal::Journal;
+use crate::remote::download::Downloads;
 use crate::remote::{self, Link};
 use crate::telemetry::notify;
 
@@ -81,10 +83,14 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
+    let downloads = Downloads::new(&settings);
+    if let Err(failure) = downloads.tidy() {
+        tracing::warn!("what earlier downloads left stays: {}", failure.message);
+    }
     let host = start_host(&settings).await?;
     let (engine, handle) = Engine::new(host, journal, state, settings.rules.clone(), clock, warnings);
     let (link, door) = Link::new(handle.clone(), &settings, store);
-    let doors = Doors::open(&settings.control, handle.with_link(door)).await.map_err(RunError::Doors)?;
+    let doors = Doors::open(&settings, handle.with_link(door)).await.map_err(RunError::Doors)?;
     let (stop, stopping) = watch::channel(false);
     let serving = tokio::spawn(doors.serve(stopping.clone()));
     tokio::spawn(link.run(stopping.clone()));
@@ -98,7 +104,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         notify::stopping();
         let _ = stop.send(true);
     });
-    engine.run(stopping, notify::ready).await.map_err(RunError::Engine)?;
+    engine.with_downloads(downloads).run(stopping, notify::ready).await.map_err(RunError::Engine)?;
     let _ = serving.await;
     Ok(())
 }

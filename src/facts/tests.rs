@@ -21,11 +21,11 @@ impl Machine {
     }
 
     fn sources(&self) -> Sources {
-        Sources { machine: self.0.path().into(), root: self.0.path().into() }
+        Sources { machine: self.0.path().into(), root: self.0.path().into(), keys: None, device_key: None }
     }
 
     fn sources_of(&self, root: &str) -> Sources {
-        Sources { machine: self.0.path().into(), root: self.0.path().join(root) }
+        Sources { machine: self.0.path().into(), root: self.0.path().join(root), keys: None, device_key: None }
     }
 }
 
@@ -42,6 +42,19 @@ fn facts_are_read_from_the_root() {
     assert_eq!((facts.os.as_str(), facts.architecture.as_str()), ("Debian GNU/Linux 12 (bookworm)", "riscv64"));
     assert_eq!(facts.agent, env!("CARGO_PKG_VERSION"));
     assert!(facts.capabilities.contains("can_roll_back") && !facts.hostname.is_empty());
+}
+
+#[test]
+fn a_device_says_that_it_wants_signatures_as_long_as_keys_are_pinned() {
+    let machine = Machine::new(&[("etc/belay/keys/README", "no key")]);
+    let sources = machine.sources().with_keys(&machine.0.path().join("etc/belay/keys"));
+    let capabilities = || sources.facts().capabilities;
+    assert!(capabilities().contains("bundle") && !capabilities().contains("signed"), "{:?}", capabilities());
+    let before = sources.passing();
+    machine.write("etc/belay/keys/release.pub", "untrusted comment: x");
+    assert!(capabilities().contains("signed"), "{:?}", capabilities());
+    assert_ne!(sources.passing(), before, "a pinned key is told with the next poll");
+    assert!(!machine.sources().facts().capabilities.contains("signed"));
 }
 
 #[test]
@@ -105,4 +118,16 @@ fn several_roots_on_one_machine_are_several_identities_on_one_hardware() {
     assert_ne!(one.identity(), other.identity());
     assert_eq!(one.identity(), machine.sources_of("one").identity());
     assert_eq!(one.facts().hardware, other.facts().hardware);
+}
+
+#[test]
+fn the_name_of_an_older_system_is_told_where_it_is_there() {
+    let machine = Machine::new(&[]);
+    let path = machine.0.path().join("opt/updates/device_key");
+    let sources = || machine.sources().with_device_key(&path);
+    assert_eq!(sources().facts().device_key, "");
+    machine.write("opt/updates/device_key", "ABC123DEF456GHI789JKL012\n");
+    assert_eq!(sources().facts().device_key, "ABC123DEF456GHI789JKL012");
+    machine.write("opt/updates/device_key", &"x".repeat(129));
+    assert_eq!(sources().facts().device_key, "", "what is no name is not told");
 }

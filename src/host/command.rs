@@ -4,6 +4,7 @@
 //! along) and a limit of time. What it says is kept up to a limit of memory.
 
 mod capture;
+mod log;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -11,7 +12,7 @@ use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
@@ -20,6 +21,7 @@ use nix::unistd::Pid;
 use crate::clock;
 
 use capture::{Event, Kept};
+use log::Log;
 
 /// A program to be run, with everything that it is given.
 #[derive(Debug, Clone)]
@@ -32,6 +34,8 @@ pub struct Command {
     timeout: Duration,
     unit: Option<String>,
     session: bool,
+    properties: Vec<String>,
+    log: Option<(PathBuf, u64)>,
 }
 
 /// What a child said and how it ended.
@@ -87,7 +91,18 @@ impl Command {
             env.insert("BELAY_SANDBOX".into(), mark);
         }
         let program = program.as_ref().to_owned();
-        Self { program, args: Vec::new(), env, folder: None, input: None, timeout: TIMEOUT, unit: None, session: false }
+        Self {
+            program,
+            args: Vec::new(),
+            env,
+            folder: None,
+            input: None,
+            timeout: TIMEOUT,
+            unit: None,
+            session: false,
+            properties: Vec::new(),
+            log: None,
+        }
     }
 
     /// Adds arguments.
@@ -140,6 +155,36 @@ impl Command {
         self
     }
 
+    /// Sets a property of its transient unit, such as `MemoryMax=64M`; without a unit it means nothing.
+    #[must_use]
+    pub fn property(mut self, setting: impl Into<String>) -> Self {
+        self.properties.push(setting.into());
+        self
+    }
+
+    /// Appends what it says to a file while it runs, both streams in the order of writing, and keeps none of it in
+    /// memory. Of more than `bytes` the middle is left out.
+    #[must_use]
+    pub fn log(mut self, path: impl Into<PathBuf>, bytes: u64) -> Self {
+        self.log = Some((path.into(), bytes));
+        self
+    }
+
+    /// Starts the child with this process's own output, in a process group of its own; the caller waits for it. Starts
+    /// no thread, as a process must not that is to enter namespaces.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn spawn_inherited(&self) -> io::Result<Child> {
+        #[expect(clippy::disallowed_methods, reason = "this is the spawner")]
+        let mut command = std::process::Command::new(&self.program);
+        command.args(&self.args).env_clear().envs(&self.env).stdin(Stdio::null()).process_group(0);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        command.spawn()
+    }
+
     /// Runs the child to its end.
     pub fn run(self) -> Result<Finished, CommandError> {
         self.run_watched(None)
@@ -152,14 +197,20 @@ impl Command {
 
     fn run_watched(self, mut status: Option<&mut dyn FnMut(&str)>) -> Result<Finished, CommandError> {
         let failed = |source| CommandError::Start { program: self.name(), source };
-        let (sender, events) = channel();
+        let (sender, events) = sync_channel(EVENTS);
+        let log = self.log.as_ref().map(|(path, bytes)| Log::open(path, *bytes)).transpose();
+        let mut log = log.map_err(failed)?;
         let mut child = self.start(status.is_some(), sender).map_err(failed)?;
-        let end = self.watch(&mut child, &events, &mut status).map_err(failed)?;
+        let end = self.watch(&mut child, &events, &mut status, &mut log);
+        if let Some(log) = log {
+            log.finish();
+        }
+        let end = end.map_err(failed)?;
         end.ok_or_else(|| CommandError::Timeout { program: self.name(), after: self.timeout })
     }
 
     /// Starts the child and one thread per stream that it may write to.
-    fn start(&self, with_status: bool, sender: Sender<Event>) -> io::Result<Child> {
+    fn start(&self, with_status: bool, sender: SyncSender<Event>) -> io::Result<Child> {
         let argv = self.argv(with_status);
         #[expect(clippy::disallowed_methods, reason = "this is the spawner")]
         let mut command = std::process::Command::new(&argv[0]);
@@ -168,7 +219,14 @@ impl Command {
             // `setsid` makes the group too, under the same number, and only works for a process that leads none yet.
             command.process_group(0);
         }
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut both = None;
+        if self.log.is_some() {
+            let (reader, writer) = io::pipe()?;
+            command.stdout(writer.try_clone()?).stderr(writer);
+            both = Some(reader);
+        } else {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
@@ -191,6 +249,7 @@ impl Command {
         if let Some(reader) = status_pipe {
             capture::lines(reader, sender.clone());
         }
+        capture::bytes(both, Event::Out, sender.clone());
         capture::bytes(child.stdout.take(), Event::Out, sender.clone());
         capture::bytes(child.stderr.take(), Event::Err, sender);
         Ok(child)
@@ -202,6 +261,7 @@ impl Command {
         child: &mut Child,
         events: &Receiver<Event>,
         status: &mut Option<&mut dyn FnMut(&str)>,
+        log: &mut Option<Log>,
     ) -> io::Result<Option<Finished>> {
         let deadline = clock::monotonic() + self.timeout;
         let (mut out, mut err) = (Kept::default(), Kept::default());
@@ -209,7 +269,10 @@ impl Command {
         loop {
             let silent = match events.recv_timeout(TICK) {
                 Ok(Event::Out(bytes)) => {
-                    out.push(&bytes);
+                    match log {
+                        Some(log) => log.push(&bytes),
+                        None => out.push(&bytes),
+                    }
                     false
                 }
                 Ok(Event::Err(bytes)) => {
@@ -260,6 +323,7 @@ impl Command {
         let mut argv: Vec<OsString> = Vec::new();
         if let Some(unit) = &self.unit {
             argv.extend(["systemd-run", "--unit", unit, "--pipe", "--wait", "--collect", "--quiet"].map(Into::into));
+            argv.extend(self.properties.iter().map(|setting| format!("--property={setting}").into()));
             for (name, value) in &self.env {
                 let mut setting = OsString::from("--setenv=");
                 setting.push(name);
@@ -302,6 +366,9 @@ const ENVIRONMENT: [(&str, &str); 4] = [
 ];
 
 const TIMEOUT: Duration = Duration::from_secs(600);
+
+/// How many pieces of what a child said may wait to be taken; it then waits too.
+const EVENTS: usize = 64;
 
 /// How often a silent child is looked at.
 const TICK: Duration = Duration::from_millis(20);

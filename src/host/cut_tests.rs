@@ -11,7 +11,15 @@ fn each_file_lists_exactly_its_failpoints() {
         include_str!("restore_point/retention.rs"),
     ]
     .concat();
-    let files: [(&str, &[&str]); 6] = [
+    let captured = [
+        include_str!("bundle/files/archive.rs"),
+        include_str!("bundle/files/apply.rs"),
+        include_str!("bundle/files/place.rs"),
+        include_str!("bundle/files/undo.rs"),
+    ]
+    .concat();
+    let files: [(&str, &[&str]); 7] = [
+        (&captured, super::bundle::files::FAILPOINTS),
         (include_str!("vault.rs"), super::vault::FAILPOINTS),
         (include_str!("tree/restore.rs"), super::tree::FAILPOINTS),
         (include_str!("database.rs"), super::database::FAILPOINTS),

@@ -56,6 +56,15 @@ pub trait Device: Send + Sync {
     /// What `dpkg --audit` complains of, one package a line.
     fn audit(&self) -> Result<Vec<String>, Failure>;
 
+    /// What names the boot that the device is in: another text after each start.
+    fn boot_id(&self) -> Result<String, Failure>;
+
+    /// Why packages or somebody else want the device started again; none where nobody does.
+    fn reboot_wanted(&self) -> Option<String>;
+
+    /// Starts the device again. Returns when that is on its way.
+    fn reboot(&self) -> Result<(), Failure>;
+
     /// What a person should know of the device before an update: hooks, pins, unsafe settings. One sentence each.
     fn preflight(&self) -> Vec<String>;
 }

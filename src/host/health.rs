@@ -5,7 +5,7 @@ mod follow;
 mod network;
 mod probe;
 mod scripts;
-mod systemd;
+pub(super) mod systemd;
 
 use std::path::Path;
 use std::sync::mpsc;

@@ -3,9 +3,12 @@
 //! Its value is one small snapshot: the open transaction with the last intent or receipt, the generations, the
 //! verdicts of closed transactions. Lost, it is rebuilt from the restore points' folders.
 
+mod bundle;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 
+use belay_protocol::bundle::BundleOrder;
 use belay_protocol::job::{Generation, JobId, JobState, Request};
 use belay_protocol::local::GenerationView;
 use belay_protocol::plan::Plan;
@@ -17,6 +20,8 @@ use serde::{Deserialize, Serialize};
 use crate::durable::{Slots, SlotsError};
 use crate::failpoint;
 use crate::machine::effect::{Closed, Denied, OpenTransaction, Survey};
+
+pub use bundle::{BundlePart, PendingReboot, Protection};
 
 /// The ledger on the disk, with its newest value.
 #[derive(Debug)]
@@ -41,6 +46,12 @@ pub struct Entries {
     pub closed: VecDeque<Closed>,
     /// Versions that this device went back from, oldest first.
     pub denied: VecDeque<Denied>,
+    /// The bundle that was in force before the oldest generation that is known, where that was dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_bundle: Option<BundlePart>,
+    /// Bundles that this device went back from, oldest first.
+    #[serde(default)]
+    pub denied_releases: VecDeque<ReleaseVersion>,
     /// The number of the next restore point, which is that of the generation that it makes way for.
     pub next_point: u64,
     /// Releases that changed nothing, oldest first, at most `MARKS_REMEMBERED`.
@@ -61,12 +72,15 @@ pub struct GenerationEntry {
     pub committed_at: Timestamp,
     /// What it changed, a line a package.
     pub changes: Vec<String>,
-    /// The release that its update was ordered as, where a server ordered it.
+    /// The release that its update was ordered as, where a server ordered it, or the version of its bundle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseVersion>,
     /// What its update resolved to; none where the ledger could not hold it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closure: Option<Closure>,
+    /// The bundle that its update installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundlePart>,
 }
 
 /// A release that was ordered when the device already was as it asks: it is in force from then on, and nothing was changed.
@@ -110,6 +124,12 @@ pub struct Transaction {
     /// Whose part in a deployment it is, where a server asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignment: Option<AssignmentRef>,
+    /// The bundle that it installs, and how that is undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundlePart>,
+    /// The restart of the device that its change needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reboot: Option<PendingReboot>,
 }
 
 /// The last intent or receipt of a transaction.
@@ -179,6 +199,8 @@ impl Default for Entries {
             open: None,
             closed: VecDeque::new(),
             denied: VecDeque::new(),
+            base_bundle: None,
+            denied_releases: VecDeque::new(),
             next_point: 1,
             marks: Vec::new(),
         }
@@ -229,6 +251,9 @@ impl Ledger {
         }
         while entries.denied.len() > DENIED_REMEMBERED {
             entries.denied.pop_front();
+        }
+        while entries.denied_releases.len() > DENIED_REMEMBERED {
+            entries.denied_releases.pop_front();
         }
         entries.forget_marks();
         failpoint!("ledger.write.before");
@@ -282,6 +307,7 @@ impl Ledger {
                 touched: open.phase.touches(),
                 stuck: open.stuck.clone(),
                 assignment: open.assignment.clone(),
+                awaits_reboot: open.phase == Phase::Applied && open.reboot.is_some(),
             }),
             closed: entries.closed.iter().cloned().collect(),
             damage: self.damage.clone(),
@@ -304,6 +330,26 @@ impl Entries {
             at = entry.parent;
         }
         way
+    }
+
+    /// The newest bundle on the way back: the one whose files are on the device.
+    pub fn bundle_in_force(&self) -> Option<&BundlePart> {
+        self.way_back().into_iter().find_map(|entry| entry.bundle.as_ref()).or(self.base_bundle.as_ref())
+    }
+
+    /// Forgets generations that nobody can go back to any more, but not which bundle is on the device.
+    pub fn drop_generations(&mut self, dropped: &[u64]) {
+        let in_force = self.bundle_in_force().cloned();
+        self.generations.retain(|entry| !dropped.contains(&entry.generation.0));
+        if self.bundle_in_force().is_none() {
+            self.base_bundle = in_force;
+        }
+    }
+
+    /// Remembers that the device went back from a bundle.
+    pub fn deny_release(&mut self, release: ReleaseVersion) {
+        self.denied_releases.retain(|known| *known != release);
+        self.denied_releases.push_back(release);
     }
 
     /// The release in force and what belongs to it: of the last mark on the generation in force, else of its update.
@@ -421,10 +467,11 @@ pub fn verdict(
 /// A request as a verdict remembers it: who reads it later wants to know what it was, not five thousand lines.
 fn without_long_list(request: Request) -> Request {
     match request {
-        Request::Update { packages, dry_run, approve, release } => {
+        Request::Update { packages, dry_run, approve, release, bundle } => {
             let packages = if packages.specs().len() > LISTED_REMEMBERED { PackageList::default() } else { packages };
-            let release = release.map(|order| ReleaseOrder { closure: None, ..order });
-            Request::Update { packages, dry_run, approve, release }
+            let release = release.map(|order| ReleaseOrder { closure: None, manifest: None, ..order });
+            let bundle = bundle.map(|order| Box::new(BundleOrder { manifest: None, ..*order }));
+            Request::Update { packages, dry_run, approve, release, bundle }
         }
         rollback @ Request::Rollback { .. } => rollback,
     }

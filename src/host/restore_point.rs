@@ -16,9 +16,11 @@ use belay_protocol::{Architecture, Failure, PackageId, PackageList, Reason, Sha2
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::bundle::files;
 use super::database::{Database, Suspect};
 use super::device::{ArchiveSource, PackageRecord};
 use super::disk;
+use super::ledger::BundlePart;
 use super::sealed::{seal, unseal};
 use super::tree::{Scope, Touched, Tree, TreePath};
 use super::vault::Imported;
@@ -76,6 +78,9 @@ pub struct RestorePoint {
     pub database: Sha256,
     /// The copy of this program that recovery runs from.
     pub program: Option<Imported>,
+    /// The bundle that the update installs, and how that is undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundlePart>,
     /// Size of the ballast file whose removal makes room for undo, in bytes.
     pub reserve_bytes: u64,
 }
@@ -251,13 +256,18 @@ impl Stored {
         failpoint!("restore_point.undone.after");
         self.undone = Some(mark);
         self.abandon_undo()?;
+        // Nobody goes back to it again, and what it replaced is in its place.
+        disk::remove_folder(&self.folder.join(files::ARCHIVE))?;
         self.release_reserve()
     }
 
     /// Forgets what [`Stored::begin_undo`] recorded: for a way back that was given up before it changed anything.
     pub fn abandon_undo(&self) -> Result<(), Failure> {
-        let undoing = self.folder.join("undoing.json");
-        durable::remove(&undoing).map_err(|error| disk::failure("remove", &undoing, &error))
+        for name in ["undoing.json", files::DECISION] {
+            let path = self.folder.join(name);
+            durable::remove(&path).map_err(|error| disk::failure("remove", &path, &error))?;
+        }
+        Ok(())
     }
 }
 

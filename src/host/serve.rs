@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::Host;
 use super::local::LocalHost;
+use super::wire::frames::FrameReader;
 use super::wire::{Call, Reply, receive, send};
 use crate::config::Settings;
 use crate::config::settings::HostSettings;
@@ -77,6 +78,7 @@ fn all_closed(open: Option<&OpenTransaction>) -> Result<(), Failure> {
                 format!("job {job} could not be undone and was given up, a person must look: {}", why.message);
             Err(Failure::new(why.reason, message))
         }
+        Some(OpenTransaction { awaits_reboot: true, stuck: None, .. }) => Ok(()),
         Some(OpenTransaction { job, touched: true, stuck: None, .. }) => {
             let message = format!("job {job} is still open and may have changed the device; run this again");
             Err(Failure::new(Reason::UndoFailed, message))
@@ -106,11 +108,15 @@ fn answer(host: &Arc<LocalHost>, calls: &mut JoinSet<()>, stream: UnixStream, al
 /// How long the daemon may take to say what it wants.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a daemon that sends a bundle may be silent; one that waits for the network says that it is still there.
+const FRAME_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
 fn converse(host: &dyn Host, stream: std::os::unix::net::UnixStream, patience: Duration) -> std::io::Result<()> {
     // A connection that says nothing must not keep the host from its end.
     stream.set_read_timeout(Some(patience))?;
     let mut write = stream.try_clone()?;
-    let reply = match receive(&mut BufReader::new(stream)) {
+    let mut read = BufReader::new(stream);
+    let reply = match receive(&mut read) {
         Ok(None) => return Ok(()),
         Ok(Some(Call::Perform(effect))) => {
             let tell = write.try_clone()?;
@@ -119,6 +125,11 @@ fn converse(host: &dyn Host, stream: std::os::unix::net::UnixStream, patience: D
                 let _ = send(&mut &tell, &Reply::Progress(step));
             };
             Reply::Outcome(Box::new(host.perform(&effect, &progress)))
+        }
+        Ok(Some(Call::Receive(effect))) => {
+            read.get_ref().set_read_timeout(Some(FRAME_TIMEOUT))?;
+            let taken = host.receive(&effect, &mut FrameReader::new(read, write.try_clone()?));
+            Reply::Outcome(Box::new(Outcome::Downloaded(taken)))
         }
         Ok(Some(Call::Inspect(inspection))) => Reply::Inspected(host.inspect(&inspection)),
         Err(error) => Reply::NotUnderstood(error.to_string()),

@@ -126,6 +126,7 @@ impl Tiny {
             status: self.status_digest().unwrap(),
             download_bytes: 0,
             undo: UndoCost::default(),
+            files: Vec::new(),
         }
     }
 
@@ -144,6 +145,8 @@ impl Tiny {
             program: Some(&program),
             undo,
             boot: false,
+            bundle: None,
+            paths: &[],
         };
         restore_point::capture(self, &self.vault, &self.points_dir(), plan, &context)
     }
@@ -319,6 +322,18 @@ impl Device for Tiny {
 
     fn audit(&self) -> Result<Vec<String>, Failure> {
         Ok(Vec::new())
+    }
+
+    fn boot_id(&self) -> Result<String, Failure> {
+        Ok("one".into())
+    }
+
+    fn reboot_wanted(&self) -> Option<String> {
+        None
+    }
+
+    fn reboot(&self) -> Result<(), Failure> {
+        unreachable!("nothing here starts again")
     }
 
     fn preflight(&self) -> Vec<String> {

@@ -9,6 +9,7 @@ mod path;
 mod restore;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use belay_protocol::Sha256;
@@ -130,6 +131,25 @@ impl Scope {
         let elsewhere = conffiles.into_iter().filter(|path| !folders.iter().any(|folder| path.is_below(folder)));
         let files: BTreeSet<_> = files.into_iter().chain(elsewhere).collect();
         Self { folders, files: files.into_iter().collect() }
+    }
+}
+
+impl Scope {
+    /// Nothing at all.
+    pub fn nothing() -> Self {
+        Self { folders: Vec::new(), files: Vec::new() }
+    }
+
+    /// These files and folders below `root` as well, each as it is now; one that is not there may become either.
+    pub fn with(mut self, root: &Path, paths: &[TreePath]) -> Self {
+        for path in paths {
+            if self.folders.iter().any(|folder| path.is_below(folder)) {
+                continue;
+            }
+            let is_folder = path.under(root).is_some_and(|full| full.is_dir() || !full.exists());
+            if is_folder { self.folders.push(path.clone()) } else { self.files.push(path.clone()) }
+        }
+        self
     }
 }
 

@@ -1,4 +1,6 @@
-//! What crosses the socket between the daemon and the host: one JSON document a line.
+//! What crosses the socket between the daemon and the host: one JSON document a line, and a bundle's bytes in frames.
+
+pub mod frames;
 
 use std::io::{self, BufRead, Write};
 
@@ -15,6 +17,8 @@ use crate::machine::effect::{Effect, Inspected, Inspection, Outcome};
 pub enum Call {
     /// Carry out an effect.
     Perform(Effect),
+    /// Take a bundle; its content comes in frames once it is asked for.
+    Receive(Effect),
     /// Answer a question.
     Inspect(Inspection),
 }
@@ -25,6 +29,8 @@ pub enum Call {
 pub enum Reply {
     /// How far the effect has come.
     Progress(Progress),
+    /// The content is wanted, from its first byte on; after it comes the outcome.
+    Send,
     /// What came of the effect.
     Outcome(Box<Outcome>),
     /// The answer.

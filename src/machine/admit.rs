@@ -20,7 +20,7 @@ pub enum Admission {
     Queue,
     /// It is the same request as that job, by its key.
     Already(JobId),
-    /// It cancels that job, which has not changed anything yet.
+    /// It cancels that job, which has not changed anything yet, or is taken back before the device is started again.
     Cancel(JobId),
     /// It is not taken.
     Deny(Denial),
@@ -90,7 +90,7 @@ pub(super) fn admit_any(state: &State, rules: &Rules, now: &Moment, request: &Re
         (None, Request::Update { .. } | Request::Rollback { .. }) => Admission::Accept,
         (Some(running), Request::Update { .. }) => Admission::Deny(busy(running)),
         (Some(running), Request::Rollback { to, .. }) => match to {
-            None if can_be_cancelled(running) => Admission::Cancel(running.job.id),
+            None if can_be_cancelled(running) || only_waits_for_a_restart(running) => Admission::Cancel(running.job.id),
             None | Some(_) => Admission::Queue,
         },
     }
@@ -120,6 +120,11 @@ pub(super) fn busy(running: &Running) -> Denial {
     Denial { failure: Failure::new(Reason::Busy, message), job: Some(id) }
 }
 
+/// Whether a job's change is not in force before a restart that has not come yet.
+fn only_waits_for_a_restart(running: &Running) -> bool {
+    matches!(running.step, Step::AwaitingReboot { .. } | Step::Rebooting { .. }) && !running.job.request.is_rollback()
+}
+
 /// Whether a rollback is answered by stopping this job. A dry run is not the change that somebody wants undone.
 pub(super) fn can_be_cancelled(running: &Running) -> bool {
     match running.job.request {
@@ -127,9 +132,13 @@ pub(super) fn can_be_cancelled(running: &Running) -> bool {
         Request::Update { dry_run: false, .. } => {}
     }
     match running.step {
-        Step::Planning | Step::Fetching | Step::Capturing | Step::Cancelling { .. } => true,
-        Step::Applying | Step::Verifying | Step::Committing | Step::RollingBack { .. } | Step::Discarding { .. } => {
-            false
-        }
+        Step::Downloading | Step::Planning | Step::Fetching | Step::Capturing | Step::Cancelling { .. } => true,
+        Step::Applying
+        | Step::AwaitingReboot { .. }
+        | Step::Rebooting { .. }
+        | Step::Verifying
+        | Step::Committing
+        | Step::RollingBack { .. }
+        | Step::Discarding { .. } => false,
     }
 }

@@ -1,8 +1,9 @@
 //! A server's assignments: which become a job, which are answered at once, which are known already.
 
+use belay_protocol::bundle::{BundleOrder, BundleSource};
 use belay_protocol::job::{Door, Job, Request};
 use belay_protocol::sync::{Action, Assignment, AssignmentRef, ReportStatus};
-use belay_protocol::{Failure, Reason, ReleaseOrder};
+use belay_protocol::{Failure, PackageList, Reason, ReleaseOrder};
 
 use super::admit::{self, Admission, SERVER_KEYS, admit_any, can_be_cancelled};
 use super::effect::Effect;
@@ -91,18 +92,33 @@ fn is_known(state: &State, id: &AssignmentRef) -> bool {
 
 fn request_of(action: Action) -> Option<Request> {
     match action {
-        Action::InstallPackages { release, packages, closure, approve } => {
-            let known = |code: &String| Reason::ALL.iter().copied().find(|reason| reason.code() == code);
+        Action::InstallPackages { release, packages, closure, approve, manifest } => Some(Request::Update {
+            packages,
+            dry_run: false,
+            approve: known(&approve),
+            release: Some(ReleaseOrder { version: release, closure, manifest }),
+            bundle: None,
+        }),
+        Action::InstallBundle { release, sha256, size, url, manifest, closure, approve } => {
+            let source = url.map_or(BundleSource::Server, |url| BundleSource::Url { url });
+            let order = BundleOrder { source, sha256, size: Some(size), version: Some(release.clone()), manifest };
             Some(Request::Update {
-                packages,
+                packages: PackageList::default(),
                 dry_run: false,
-                approve: approve.iter().filter_map(known).collect(),
-                release: Some(ReleaseOrder { version: release, closure }),
+                approve: known(&approve),
+                release: Some(ReleaseOrder { version: release, closure, manifest: None }),
+                bundle: Some(Box::new(order)),
             })
         }
         Action::RollBack { release } => Some(Request::Rollback { to: None, approve: Vec::new(), from: release }),
         Action::Unknown => None,
     }
+}
+
+/// The reasons that this program knows.
+fn known(codes: &[String]) -> Vec<Reason> {
+    let reason = |code: &String| Reason::ALL.iter().copied().find(|reason| reason.code() == code);
+    codes.iter().filter_map(reason).collect()
 }
 
 fn decline(state: &mut State, now: &Moment, id: AssignmentRef, status: ReportStatus, failure: Failure) {

@@ -1,12 +1,13 @@
 //! What the machine asks the host to do, and what comes back. These types cross the process boundary between the
 //! daemon and the host, so they are narrow: after `Plan`, an effect names a job and nothing else.
 
+use belay_protocol::bundle::BundleOrder;
 use belay_protocol::health::Health;
 use belay_protocol::job::{Generation, JobId, JobState, Request};
-use belay_protocol::local::{GenerationView, RestorePointView};
+use belay_protocol::local::{GenerationView, KeptBundle, RestorePointView};
 use belay_protocol::plan::Plan;
 use belay_protocol::sync::{AssignmentRef, Installed};
-use belay_protocol::{Closure, Failure, PackageId, Reason, Version};
+use belay_protocol::{Closure, Failure, PackageId, PackageList, Reason, ReleaseVersion, Version};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,19 @@ use serde::{Deserialize, Serialize};
 pub enum Effect {
     /// Say what the ledger holds.
     Survey,
+    /// Bring a bundle onto the device, verified and unpacked. Its content comes from the daemon.
+    Download {
+        /// The job.
+        job: JobId,
+        /// Which.
+        order: Box<BundleOrder>,
+        /// Whose part in a deployment it is, where a server asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assignment: Option<AssignmentRef>,
+        /// Refusals that the requester overrides by name.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approve: Vec<Reason>,
+    },
     /// Resolve the transaction of a job.
     Plan {
         /// The job.
@@ -38,6 +52,11 @@ pub enum Effect {
     },
     /// Change the device.
     Apply {
+        /// The job.
+        job: JobId,
+    },
+    /// Start the device again. It is judged afterwards.
+    Reboot {
         /// The job.
         job: JobId,
     },
@@ -70,10 +89,12 @@ impl Effect {
     pub fn job(&self) -> Option<JobId> {
         match self {
             Self::Survey => None,
-            Self::Plan { job, .. }
+            Self::Download { job, .. }
+            | Self::Plan { job, .. }
             | Self::Fetch { job }
             | Self::Capture { job }
             | Self::Apply { job }
+            | Self::Reboot { job }
             | Self::Verify { job }
             | Self::Commit { job }
             | Self::RollBack { job, .. }
@@ -87,10 +108,12 @@ impl Effect {
     pub fn failed(&self, failure: Failure) -> Outcome {
         match self {
             Self::Survey => Outcome::Surveyed(Err(failure)),
+            Self::Download { .. } => Outcome::Downloaded(Err(failure)),
             Self::Plan { .. } => Outcome::Planned(Err(failure)),
             Self::Fetch { .. } => Outcome::Fetched(Err(failure)),
             Self::Capture { .. } => Outcome::Captured(Err(failure)),
             Self::Apply { .. } => Outcome::Applied(Applied::Touched(failure)),
+            Self::Reboot { .. } => Outcome::Rebooting(Err(failure)),
             Self::Verify { .. } => Outcome::Verified(Err(failure)),
             Self::Commit { .. } => Outcome::Committed(Err(failure)),
             Self::RollBack { .. } => Outcome::RolledBack(Err(failure)),
@@ -105,6 +128,8 @@ impl Effect {
 pub enum Outcome {
     /// Of `Survey`. A failure says nothing about the ledger: what was known stays.
     Surveyed(Result<Survey, Failure>),
+    /// Of `Download`.
+    Downloaded(Result<Arrived, Failure>),
     /// Of `Plan`.
     Planned(Result<Planned, Failure>),
     /// Of `Fetch`.
@@ -113,6 +138,8 @@ pub enum Outcome {
     Captured(Result<Vec<String>, Failure>),
     /// Of `Apply`.
     Applied(Applied),
+    /// Of `Reboot`: the device is about to go down, or is up again already, or cannot be started again.
+    Rebooting(Result<Reboot, Failure>),
     /// Of `Verify`.
     Verified(Result<Health, Failure>),
     /// Of `Commit`.
@@ -122,6 +149,29 @@ pub enum Outcome {
     /// Of `Discard`. A failure of [`Reason::State`] or [`Reason::NoSpace`] says that the ledger or a restore point could
     /// not be written and the device is as it was; any other, such as [`Reason::Interrupted`], that the device may have been changed.
     Discarded(Result<(), Failure>),
+}
+
+/// A bundle that is on the device: verified, unpacked, understood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrived {
+    /// Its version.
+    pub version: ReleaseVersion,
+    /// The packages that it declares.
+    #[serde(default)]
+    pub packages: PackageList,
+    /// What a person should know of it, one sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// What came of the order to start again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reboot {
+    /// The device goes down; what follows is decided when it is up.
+    Ordered,
+    /// The device was started again since the change: it can be judged.
+    Done,
 }
 
 /// A resolved transaction with the facts that the guard needs.
@@ -146,6 +196,9 @@ pub struct Facts {
     pub free_bytes: u64,
     /// Versions that this device went back from.
     pub denied: Vec<Denied>,
+    /// Releases of bundles that this device went back from.
+    #[serde(default)]
+    pub denied_releases: Vec<ReleaseVersion>,
 }
 
 /// A version that this device went back from.
@@ -159,10 +212,17 @@ pub struct Denied {
 
 /// How far applying came.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "applied", content = "failure", rename_all = "snake_case")]
+#[serde(tag = "applied", content = "value", rename_all = "snake_case")]
 pub enum Applied {
     /// The device is as planned.
     Done,
+    /// The device is as planned, and there is something to say.
+    DoneWith {
+        /// What a person should know, one sentence each.
+        notes: Vec<String>,
+        /// Why the device must start again before it is judged; none where it need not.
+        reboot: Option<String>,
+    },
     /// It failed before anything was changed.
     Untouched(Failure),
     /// It failed when something may have been changed.
@@ -208,6 +268,9 @@ pub struct OpenTransaction {
     pub touched: bool,
     /// Why the host gave up on it, where it did: a person must look.
     pub stuck: Option<Failure>,
+    /// Whether it only waits for the device to start again.
+    #[serde(default)]
+    pub awaits_reboot: bool,
     /// Whose part in a deployment it is, where a server asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignment: Option<AssignmentRef>,
@@ -250,6 +313,8 @@ pub enum Inspection {
     VerifyDevice,
     /// Measure what is installed: the release of the generation in force, if its packages are all there.
     Measure,
+    /// List the bundles that are kept.
+    Bundles,
     /// Drop restore points beyond what retention keeps, or beyond the newest `keep`.
     Prune {
         /// How many to keep, newest first.
@@ -267,6 +332,8 @@ pub enum Inspected {
     Findings(Vec<String>),
     /// What is installed, as measured.
     Measured(Installed),
+    /// Bundles, newest version first.
+    Bundles(Vec<KeptBundle>),
     /// Restore points dropped and bytes freed.
     Pruned {
         /// Their numbers.

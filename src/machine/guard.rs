@@ -3,6 +3,7 @@
 
 mod closure;
 mod objections;
+mod paths;
 mod space;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use belay_protocol::{Closure, Failure, PackageList, Reason};
 
 pub use self::closure::unavailable;
 use self::objections::{OBJECTIONS, Objection, Question};
+pub use self::paths::path_refusals;
 use super::effect::Facts;
 use super::rules::GuardRules;
 
@@ -33,7 +35,8 @@ pub fn refusals(
             .collect();
         (!concerned.is_empty()).then(|| Failure::new(objection.reason, sentence(objection, &concerned)))
     };
-    pinned.into_iter().chain(OBJECTIONS.iter().filter_map(refuse)).chain(space::lack(plan, rules, facts)).collect()
+    let objections = pinned.into_iter().chain(OBJECTIONS.iter().filter_map(refuse));
+    objections.chain(path_refusals(&plan.files, rules)).chain(space::lack(plan, rules, facts)).collect()
 }
 
 /// Drops the refusals that were approved, where they can be. The first of the others wins, and names the rest.
@@ -50,7 +53,7 @@ pub fn judge(refusals: Vec<Failure>, approved: &[Reason]) -> Result<(), Failure>
 }
 
 /// The end of a refusal's sentence: how a person overrides it.
-pub(super) fn how_to_approve(reason: Reason) -> String {
+pub fn how_to_approve(reason: Reason) -> String {
     let code = reason.code();
     format!(", or approve `{code}` (command line: --approve {code}; JSON: \"approve\": [\"{code}\"])")
 }

@@ -45,6 +45,8 @@ pub enum Input {
         /// Why.
         failure: Failure,
     },
+    /// Time went by while something waits for its moment.
+    Tick,
     /// An effect completed. `job` is none for a survey.
     Completed {
         /// The job that the effect belonged to.

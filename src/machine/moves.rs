@@ -6,6 +6,8 @@ use belay_protocol::{Failure, Reason};
 use super::assign::assignment_of;
 use super::effect::Effect;
 use super::input::Moment;
+use super::policy;
+use super::rules::Rules;
 use super::state::{Running, State, Step, Stuck};
 
 /// How often a job may be begun again before it is given up.
@@ -41,12 +43,26 @@ pub(super) fn new_job(state: &mut State, now: &Moment, request: Request, door: D
 pub(super) fn begin(state: &mut State, now: &Moment, job: Job) -> Vec<Effect> {
     let running = Running { job, step: Step::Planning, restarts: 0, closure: None };
     // One with a release goes on: that the device has it must be known.
-    if let Request::Update { packages, release: None, .. } = &running.job.request
+    if let Request::Update { packages, release: None, bundle: None, .. } = &running.job.request
         && packages.is_empty()
     {
         return end(state, now, running, JobState::Committed, None, "the list is empty: nothing to do".to_owned());
     }
-    plan(state, running)
+    start_over(state, running)
+}
+
+/// Takes the first step: brings the bundle onto the device where the job is about one, else plans.
+pub(super) fn start_over(state: &mut State, running: Running) -> Vec<Effect> {
+    let Request::Update { bundle: Some(order), approve, .. } = &running.job.request else {
+        return plan(state, running);
+    };
+    let effect = Effect::Download {
+        job: running.job.id,
+        order: order.clone(),
+        assignment: assignment_of(&running.job),
+        approve: approve.clone(),
+    };
+    advance(state, running, Step::Downloading, "fetching the bundle", effect)
 }
 
 /// Plans, for the first time or once more.
@@ -57,6 +73,20 @@ pub(super) fn plan(state: &mut State, running: Running) -> Vec<Effect> {
         assignment: assignment_of(&running.job),
     };
     advance(state, running, Step::Planning, "resolving the transaction", effect)
+}
+
+/// Starts the device again as soon as a maintenance window is open.
+pub(super) fn reboot(state: &mut State, rules: &Rules, now: &Moment, mut running: Running, why: String) -> Vec<Effect> {
+    let id = running.job.id;
+    if policy::window_is_open(&running.job.request, &rules.policy, now) {
+        let message = format!("starting the device again: {why}");
+        return advance(state, running, Step::Rebooting { why }, &message, Effect::Reboot { job: id });
+    }
+    running.job.message = format!("waiting for a maintenance window to start the device again: {why}");
+    running.step = Step::AwaitingReboot { why };
+    running.job.state = JobState::Rebooting;
+    state.running = Some(running);
+    Vec::new()
 }
 
 /// Takes the device back, for the given reason.
@@ -101,9 +131,10 @@ pub(super) fn advance(
 fn shown_as(step: &Step, before: JobState) -> JobState {
     match step {
         Step::Planning => JobState::Planning,
-        Step::Fetching => JobState::Fetching,
+        Step::Downloading | Step::Fetching => JobState::Fetching,
         Step::Capturing => JobState::Capturing,
         Step::Applying => JobState::Applying,
+        Step::AwaitingReboot { .. } | Step::Rebooting { .. } => JobState::Rebooting,
         Step::Verifying | Step::Committing => JobState::Verifying,
         Step::RollingBack { .. } => JobState::RollingBack,
         Step::Cancelling { .. } | Step::Discarding { .. } => before,
@@ -144,6 +175,7 @@ pub(super) fn end(
         | JobState::Fetching
         | JobState::Capturing
         | JobState::Applying
+        | JobState::Rebooting
         | JobState::Verifying
         | JobState::RollingBack
         | JobState::Committed
@@ -155,8 +187,19 @@ pub(super) fn end(
     job.message = message;
     job.generation = Some(state.generation);
     state.remember(job, closure, now.at);
+    let was_taken_back = end_state == JobState::RolledBack && reason == Some(Reason::Cancelled);
     match state.queued.take() {
+        // Whoever asked to go one back has that: it must not go back once more.
+        Some(next) if was_taken_back && matches!(next.request, Request::Rollback { to: None, .. }) => {
+            let generation = Some(state.generation);
+            let message = FULFILLED.to_owned();
+            state.remember(Job { state: JobState::Committed, message, generation, ..next }, None, now.at);
+            Vec::new()
+        }
         Some(next) => begin(state, now, next),
         None => Vec::new(),
     }
 }
+
+/// How a rollback ends whose update was taken back because of it.
+const FULFILLED: &str = "the update that it waited for was taken back";

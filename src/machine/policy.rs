@@ -1,5 +1,6 @@
 //! Policy: whether anything may be done on this device at this moment.
 
+use belay_protocol::bundle::BundleSource;
 use belay_protocol::job::Request;
 use belay_protocol::window::{Clock, day_name};
 use belay_protocol::{Failure, Reason};
@@ -11,10 +12,13 @@ use super::rules::PolicyRules;
 
 /// Whether the request may run now: no lockdown, a clock that can be right, inside a maintenance window.
 ///
-/// Going back is always allowed. A dry run changes nothing, so only a wrong clock refuses it: with one, the package
+/// Going back is always allowed, and so is a bundle that the device kept from before. A dry run changes nothing, so only a wrong clock refuses it: with one, the package
 /// sources cannot be trusted.
 pub fn check(request: &Request, rules: &PolicyRules, now: &Moment) -> Result<(), Failure> {
-    let Request::Update { dry_run, approve, .. } = request else { return Ok(()) };
+    let Request::Update { dry_run, bundle, .. } = request else { return Ok(()) };
+    if bundle.as_ref().is_some_and(|order| order.source == BundleSource::Kept) {
+        return Ok(());
+    }
     if rules.lockdown && !dry_run {
         let message = "this device is locked down: nothing new is installed, going back is still possible; \
                        set policy.lockdown = false to end it";
@@ -23,11 +27,16 @@ pub fn check(request: &Request, rules: &PolicyRules, now: &Moment) -> Result<(),
     if now.at < rules.not_before {
         return Err(Failure::new(Reason::Clock, wrong_clock(now)));
     }
-    let open = rules.windows.is_empty() || rules.windows.iter().any(|window| window.contains(now.weekday, now.minute));
-    if open || *dry_run || approve.contains(&Reason::Window) {
+    if *dry_run || window_is_open(request, rules, now) {
         return Ok(());
     }
     Err(Failure::new(Reason::Window, outside_windows(rules, now)))
+}
+
+/// Whether a maintenance window is open, or the request overrides them.
+pub fn window_is_open(request: &Request, rules: &PolicyRules, now: &Moment) -> bool {
+    let open = rules.windows.is_empty() || rules.windows.iter().any(|window| window.contains(now.weekday, now.minute));
+    open || request.approvals().contains(&Reason::Window)
 }
 
 /// The request with the approvals that count: a server's only where this device allows them, so that one word there does
@@ -51,7 +60,8 @@ pub fn with_setting(mut failure: Failure, by_server: bool, rules: &PolicyRules) 
     failure
 }
 
-fn server_may(reason: Reason, rules: &PolicyRules) -> bool {
+/// Whether a server's order may override this refusal here.
+pub fn server_may(reason: Reason, rules: &PolicyRules) -> bool {
     reason == Reason::Denied || rules.server_may_approve.contains(&reason)
 }
 

@@ -95,7 +95,7 @@ fn about(job: &Job, status: ReportStatus, at: Timestamp) -> Report {
 fn progress(job: &Job) -> Option<ReportStatus> {
     match job.state {
         JobState::Planning | JobState::Fetching | JobState::Capturing => Some(ReportStatus::Downloading),
-        JobState::Applying => Some(ReportStatus::Installing),
+        JobState::Applying | JobState::Rebooting => Some(ReportStatus::Installing),
         JobState::RollingBack if job.request.is_rollback() => Some(ReportStatus::Installing),
         JobState::Verifying => Some(ReportStatus::Verifying),
         JobState::Accepted
@@ -119,6 +119,7 @@ fn end(job: &Job) -> ReportStatus {
         | JobState::Fetching
         | JobState::Capturing
         | JobState::Applying
+        | JobState::Rebooting
         | JobState::Verifying
         | JobState::RollingBack => ReportStatus::Failed,
     }

@@ -10,7 +10,7 @@ use belay_protocol::{Failure, Reason};
 use super::assign::key_of;
 use super::effect::{Closed, Effect, OpenTransaction, Survey};
 use super::input::Moment;
-use super::moves::{RESTARTS, begin, discard, end, go_back, plan};
+use super::moves::{RESTARTS, begin, discard, end, go_back, start_over};
 use super::state::{Running, State, Step};
 
 /// Takes the ledger at the daemon's start.
@@ -84,17 +84,27 @@ fn resume(state: &mut State, now: &Moment, mut running: Running, open: Option<Op
     }
     let touched = ours.is_some_and(|open| open.touched);
     match running.step.clone() {
-        Step::Planning | Step::Fetching | Step::Capturing if touched => go_back(state, running, interrupted(), 0),
+        Step::Downloading | Step::Planning | Step::Fetching | Step::Capturing if touched => {
+            go_back(state, running, interrupted(), 0)
+        }
+        // It goes on where it was; a long one outlives many restarts.
+        Step::Downloading => start_over(state, running),
         Step::Planning | Step::Fetching | Step::Capturing => {
             running.restarts += 1;
             if running.restarts > RESTARTS {
                 let message = format!("begun {RESTARTS} times and interrupted each time; nothing was changed");
                 return discard(state, running, JobState::Refused, Some(Reason::GaveUp), message);
             }
-            plan(state, running)
+            start_over(state, running)
         }
         Step::Cancelling { because } => discard(state, running, JobState::Refused, Some(Reason::Cancelled), because),
         Step::Applying => reissue(state, running, |job| Effect::Apply { job }),
+        // Asked again at the next look at the clock.
+        Step::AwaitingReboot { .. } => {
+            state.running = Some(running);
+            Vec::new()
+        }
+        Step::Rebooting { .. } => reissue(state, running, |job| Effect::Reboot { job }),
         Step::Verifying => reissue(state, running, |job| Effect::Verify { job }),
         Step::Committing => reissue(state, running, |job| Effect::Commit { job }),
         Step::RollingBack { because, failed } => go_back(state, running, because, failed),

@@ -34,6 +34,8 @@ pub struct GuardRules {
     pub one_way: Vec<String>,
     /// Patterns of kernel, firmware and boot loader packages.
     pub boot: Vec<String>,
+    /// Patterns (`*` matches any text, slashes too) of absolute paths that a bundle must not change unless approved.
+    pub paths: Vec<String>,
     /// Bytes of the disk that stay free whatever is asked.
     pub reserve_bytes: u64,
 }

@@ -72,6 +72,8 @@ pub struct Running {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Step {
+    /// `Download`.
+    Downloading,
     /// `Plan`.
     Planning,
     /// `Fetch`.
@@ -86,6 +88,16 @@ pub enum Step {
     },
     /// `Apply`.
     Applying,
+    /// A maintenance window, and then `Reboot`.
+    AwaitingReboot {
+        /// Why the device must start again.
+        why: String,
+    },
+    /// `Reboot`, and then the end of this process.
+    Rebooting {
+        /// Why the device must start again.
+        why: String,
+    },
     /// `Verify`.
     Verifying,
     /// `Commit`.
@@ -153,6 +165,7 @@ impl State {
     pub(super) fn remember(&mut self, mut job: Job, closure: Option<Closure>, at: Timestamp) {
         tell_end(self, &job, closure, at);
         job.ended_at = Some(at);
+        forget_manifests(&mut job.request);
         // A job that needed attention can still be brought to its end by a later start.
         self.ended.retain(|known| known.id != job.id);
         self.ended.push_back(job);
@@ -209,6 +222,11 @@ impl State {
             {
                 known_dry == dry_run && known == approve
             }
+            // What a bundle declares is learnt on the way.
+            (
+                Request::Update { bundle: Some(known), dry_run: known_dry, approve: known_approve, .. },
+                Request::Update { bundle: Some(order), dry_run, approve, .. },
+            ) => (known.sha256, known_dry, known_approve) == (order.sha256, dry_run, approve),
             (known, request) => known == request,
         }
     }
@@ -240,6 +258,17 @@ impl State {
             Some(open) if open.touched => {}
             Some(_) | None => self.stuck = None,
         }
+    }
+}
+
+/// A manifest is for the host to judge, and it has.
+fn forget_manifests(request: &mut Request) {
+    let Request::Update { release, bundle, .. } = request else { return };
+    if let Some(order) = release {
+        order.manifest = None;
+    }
+    if let Some(order) = bundle {
+        order.manifest = None;
     }
 }
 

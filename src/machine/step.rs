@@ -2,10 +2,15 @@
 //!
 //! ```text
 //! update     Planning ─► Fetching ─► Capturing ─► Applying ─► Verifying ─► Committing ─► Committed
-//!               ▲ │          │            │        │  │ │          │            │
-//!               │ └──────────┴────────────┴────────┘  │ └──────────┴────────────┴─► RollingBack ─► RolledBack
-//!               │        refused, cancelled: Discarding ─► Refused                      │ third failure
-//!               └─────────── the device changed under the plan ┘                        └─► NeedsAttention
+//!              ▲ ▲ │          │            │        │  │ │ │      ▲  │            │
+//!              │ │ └──────────┴────────────┴────────┘  │ │ │      │  └────────────┴─► RollingBack ─► RolledBack
+//!              │ │        refused, cancelled:          │ │ │      │                    ▲   │ third failure
+//!              │ │        Discarding ─► Refused        │ │ └─── failed ────────────────┘   └─► NeedsAttention
+//!              │ └── the device changed under the plan ┘ │        │                    │
+//! bundle     Downloading ─► Discarding      needs a reboot        │ was started again  │ cannot be started again,
+//!                refused, cancelled                      ▼        │                    │ a rollback waits
+//!                                   AwaitingReboot ─► Rebooting ──┴────────────────────┘
+//!                                     a window opens (Tick)
 //! rollback   Planning ─► RollingBack ─► RolledBack
 //! ```
 //!
@@ -16,9 +21,11 @@ use belay_protocol::plan::Plan;
 use belay_protocol::{Failure, Reason};
 
 use super::admit::{self, Admission};
-use super::effect::{Applied, Effect, Outcome, Planned, Undone};
+use super::effect::{Applied, Arrived, Effect, Outcome, Planned, Reboot, Undone};
 use super::input::{Input, Moment};
-use super::moves::{RESTARTS, UNDO_ATTEMPTS, advance, begin, discard, end, ended_with_survey, go_back, new_job, plan};
+use super::moves::{
+    RESTARTS, UNDO_ATTEMPTS, advance, begin, discard, end, ended_with_survey, go_back, new_job, plan, reboot,
+};
 use super::rules::Rules;
 use super::state::{ASKED_BACK, Running, State, Step};
 use super::{assign, gate, guard, policy, report, resume};
@@ -48,6 +55,7 @@ pub fn step(mut state: State, rules: &Rules, now: &Moment, input: Input) -> (Sta
             assign::unfit(&mut state, now, assignment, failure);
             Vec::new()
         }
+        Input::Tick => tick(&mut state, rules, now),
         Input::Completed { outcome: Outcome::Surveyed(Ok(survey)), .. } => {
             resume::refresh(&mut state, survey);
             Vec::new()
@@ -87,6 +95,12 @@ fn requested(
             if let Some(key) = key {
                 state.remember_key(key, cancelled);
             }
+            if let Some(running) = state
+                .running
+                .take_if(|running| matches!(running.step, Step::AwaitingReboot { .. } | Step::Rebooting { .. }))
+            {
+                return go_back(state, running, Failure::new(Reason::Cancelled, ASKED_BACK_BEFORE_REBOOT), 0);
+            }
             if let Some(running) = &mut state.running {
                 running.step = Step::Cancelling { because: ASKED_BACK.to_owned() };
                 running.job.message = format!("{ASKED_BACK}; stopping");
@@ -107,6 +121,7 @@ fn completed(state: &mut State, rules: &Rules, now: &Moment, job: Option<JobId>,
     };
     let id = running.job.id;
     match (running.step.clone(), outcome) {
+        (Step::Downloading, Outcome::Downloaded(result)) => downloaded(state, running, result),
         (Step::Planning, Outcome::Planned(result)) => planned(state, rules, running, result),
         (Step::Fetching, Outcome::Fetched(Ok(()))) => {
             advance(state, running, Step::Capturing, "taking the restore point", Effect::Capture { job: id })
@@ -118,16 +133,31 @@ fn completed(state: &mut State, rules: &Rules, now: &Moment, job: Option<JobId>,
         (Step::Fetching, Outcome::Fetched(Err(failure))) | (Step::Capturing, Outcome::Captured(Err(failure))) => {
             refuse_or_replan(state, running, failure)
         }
-        (Step::Cancelling { because }, Outcome::Planned(_) | Outcome::Fetched(_) | Outcome::Captured(_)) => {
-            refuse(state, running, Failure::new(Reason::Cancelled, because))
-        }
+        (
+            Step::Cancelling { because },
+            Outcome::Downloaded(_) | Outcome::Planned(_) | Outcome::Fetched(_) | Outcome::Captured(_),
+        ) => refuse(state, running, Failure::new(Reason::Cancelled, because)),
         (Step::Applying, Outcome::Applied(applied)) => match applied {
-            Applied::Done => {
-                advance(state, running, Step::Verifying, "looking at the device's health", Effect::Verify { job: id })
+            Applied::Done => advance(state, running, Step::Verifying, HEALTH, Effect::Verify { job: id }),
+            Applied::DoneWith { notes, reboot: wanted } => {
+                running.job.warnings.extend(notes);
+                match wanted {
+                    Some(why) => reboot(state, rules, now, running, why),
+                    None => advance(state, running, Step::Verifying, HEALTH, Effect::Verify { job: id }),
+                }
             }
             Applied::Untouched(failure) => refuse_or_replan(state, running, failure),
             Applied::Touched(failure) => go_back(state, running, failure, 0),
         },
+        // The process ends with the device, and the next one resumes.
+        (Step::Rebooting { .. }, Outcome::Rebooting(Ok(Reboot::Ordered))) => {
+            state.running = Some(running);
+            Vec::new()
+        }
+        (Step::Rebooting { .. }, Outcome::Rebooting(Ok(Reboot::Done))) => {
+            advance(state, running, Step::Verifying, HEALTH, Effect::Verify { job: id })
+        }
+        (Step::Rebooting { .. }, Outcome::Rebooting(Err(failure))) => go_back(state, running, failure, 0),
         (Step::Verifying, Outcome::Verified(result)) => verified(state, running, result),
         (Step::Committing, Outcome::Committed(Ok(generation))) => {
             state.generation = generation;
@@ -167,21 +197,52 @@ fn completed(state: &mut State, rules: &Rules, now: &Moment, job: Option<JobId>,
     }
 }
 
+/// What waits for its moment looks whether it has come. A rollback that waits behind it need not wait for that.
+fn tick(state: &mut State, rules: &Rules, now: &Moment) -> Vec<Effect> {
+    if let Some(Running { job, step: Step::Rebooting { .. }, .. }) = &state.running {
+        // It should have gone down by now; the host counts the orders.
+        return vec![Effect::Reboot { job: job.id }];
+    }
+    let Some(running) = state.running.take_if(|running| matches!(running.step, Step::AwaitingReboot { .. })) else {
+        return Vec::new();
+    };
+    let Step::AwaitingReboot { why } = running.step.clone() else { return Vec::new() };
+    if state.queued.is_some() {
+        return go_back(state, running, Failure::new(Reason::Cancelled, ASKED_BACK_BEFORE_REBOOT), 0);
+    }
+    reboot(state, rules, now, running, why)
+}
+
+fn downloaded(state: &mut State, mut running: Running, result: Result<Arrived, Failure>) -> Vec<Effect> {
+    let Arrived { version, packages: declared, warnings } = match result {
+        Ok(arrived) => arrived,
+        Err(failure) => return refuse(state, running, failure),
+    };
+    running.job.warnings = warnings;
+    if let Request::Update { packages, bundle: Some(order), .. } = &mut running.job.request {
+        *packages = declared;
+        order.version = Some(version);
+    }
+    plan(state, running)
+}
+
 fn planned(state: &mut State, rules: &Rules, mut running: Running, result: Result<Planned, Failure>) -> Vec<Effect> {
     let Planned { plan, facts, warnings, closure } = match result {
         Ok(planned) => planned,
         Err(failure) => return refuse(state, running, failure),
     };
     running.job.plan = Some(plan.clone());
-    running.job.warnings = warnings;
+    running.job.warnings.extend(warnings);
     running.closure = closure;
     let id = running.job.id;
-    let (packages, dry_run, approve, release) = match running.job.request.clone() {
+    let (packages, dry_run, approve, release, is_bundle) = match running.job.request.clone() {
         Request::Rollback { .. } => {
             let because = Failure::new(Reason::Requested, "a rollback was asked for");
             return go_back(state, running, because, 0);
         }
-        Request::Update { packages, dry_run, approve, release } => (packages, dry_run, approve, release),
+        Request::Update { packages, dry_run, approve, release, bundle } => {
+            (packages, dry_run, approve, release, bundle.is_some())
+        }
     };
     let refusals = guard::refusals(&plan, &packages, running.job.request.closure(), &rules.guard, &facts);
     if let Err(failure) = guard::judge(refusals, &approve) {
@@ -192,7 +253,7 @@ fn planned(state: &mut State, rules: &Rules, mut running: Running, result: Resul
         let message = "a dry run: this is what an update would do; nothing was changed";
         return refuse(state, running, Failure::new(Reason::DryRun, message));
     }
-    if plan.is_empty() {
+    if plan.is_empty() && !is_bundle {
         if release.is_some() {
             let effect = Effect::Commit { job: id };
             return advance(state, running, Step::Committing, "nothing to change; noting the release", effect);
@@ -203,7 +264,7 @@ fn planned(state: &mut State, rules: &Rules, mut running: Running, result: Resul
 }
 
 fn changes_nothing(running: &Running) -> bool {
-    running.job.plan.as_ref().is_some_and(Plan::is_empty)
+    running.job.plan.as_ref().is_some_and(Plan::is_empty) && running.job.request.bundle().is_none()
 }
 
 fn verified(
@@ -278,6 +339,11 @@ fn refuse_or_replan(state: &mut State, mut running: Running, failure: Failure) -
 fn refuse(state: &mut State, running: Running, failure: Failure) -> Vec<Effect> {
     discard(state, running, JobState::Refused, Some(failure.reason), failure.message)
 }
+
+const HEALTH: &str = "looking at the device's health";
+
+/// Why a change is taken back that only waits for the device to start again.
+const ASKED_BACK_BEFORE_REBOOT: &str = "a rollback was asked for before the device was started again";
 
 /// How an update ends that has nothing to do.
 const AS_ASKED: &str = "the device already is as the list asks";

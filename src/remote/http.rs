@@ -1,9 +1,10 @@
 //! The HTTP client: one server, one connection that is kept, everything bounded. It knows nothing of what is said.
 //!
 //! The request's head is as small as HTTP allows, because an idle poll is nearly all head. Redirects are never followed:
-//! they would carry the device's key to whoever is named.
+//! they would carry the device's key to whoever is named. `fetch` is for bodies that are too large to be held.
 
 mod connect;
+pub mod fetch;
 mod tls;
 
 use std::time::Duration;
@@ -19,6 +20,8 @@ use tokio_rustls::TlsConnector;
 
 use super::url::ServerUrl;
 use crate::config::settings::Proxy;
+
+use connect::Peer;
 
 pub use connect::ConnectError;
 pub use tls::TrustError;
@@ -96,14 +99,7 @@ impl Client {
     /// The certificates cannot be read.
     pub fn new(url: &ServerUrl, ca_pem: &[&str], proxy: &Proxy, limits: Limits) -> Result<Self, TrustError> {
         let tls = url.is_tls().then(|| tls::connector(ca_pem)).transpose()?;
-        let matcher = match proxy {
-            // A proxy would look for the server on itself, and the way to it may be in clear.
-            Proxy::Environment | Proxy::Through(_) if url.is_loopback() => None,
-            Proxy::Environment => Some(Matcher::from_env()),
-            Proxy::Direct => None,
-            Proxy::Through(through) => Some(Matcher::builder().all(through.clone()).build()),
-        };
-        let proxy = matcher.and_then(|matcher| matcher.intercept(&url.join("").parse().ok()?));
+        let proxy = url.join("").parse().ok().and_then(|uri| intercept(proxy, &uri, url.is_loopback()));
         Ok(Self { url: url.clone(), proxy, tls, limits, idle: None })
     }
 
@@ -154,7 +150,8 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, HttpError> {
-        let connecting = connect::connect(&self.url, self.proxy.as_ref(), self.tls.as_ref());
+        let peer = Peer { host: self.url.host(), port: self.url.port() };
+        let connecting = connect::connect(peer, self.proxy.as_ref(), self.tls.as_ref());
         let stream = tokio::time::timeout(self.limits.connect, connecting).await;
         let stream = stream.map_err(|_| HttpError::Timeout(self.limits.connect))??;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(HttpError::Broken)?;
@@ -173,6 +170,18 @@ impl Client {
         })?;
         Ok(Answer { status, retry_after, location, body: body.to_bytes() })
     }
+}
+
+/// The proxy on the way to an address, if one is to be used.
+fn intercept(proxy: &Proxy, uri: &hyper::Uri, is_loopback: bool) -> Option<Intercept> {
+    let matcher = match proxy {
+        // A proxy would look for the server on itself, and the way to it may be in clear.
+        Proxy::Environment | Proxy::Through(_) if is_loopback => return None,
+        Proxy::Environment => Matcher::from_env(),
+        Proxy::Direct => return None,
+        Proxy::Through(through) => Matcher::builder().all(through.clone()).build(),
+    };
+    matcher.intercept(uri)
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! The loop: waits for the next poll, for news that the server wants, or for a wish to enrol; one timer and nothing else.
+//! The loop: waits for the next poll, for news that the server wants, or for a wish to enrol or to poll now; one timer and nothing else.
 
 use std::time::{Duration, Instant};
 
-use belay_protocol::local::{ServerEnrolRequest, ServerLink};
+use belay_protocol::local::{Polled, ServerEnrolRequest, ServerLink};
 use tokio::sync::{mpsc, watch};
 
 use super::backoff::Backoff;
-use super::door::{EnrolCall, LinkDoor, LinkView};
+use super::door::{EnrolCall, LinkCall, LinkDoor, LinkView, PollError};
 use super::enrolment::{EnrolError, Enrolled, Enrolment, read_token};
 use super::jitter::Jitter;
 use super::measure::Measurer;
@@ -18,7 +18,7 @@ use crate::daemon::handle::Handle;
 use crate::facts::Sources;
 use crate::identity::IdentityStore;
 
-/// How many wishes to enrol may wait.
+/// How many wishes of doors may wait.
 const CALLS: usize = 4;
 
 /// The first poll after a start is somewhere within this: a building whose power comes back starts all at once.
@@ -34,7 +34,7 @@ pub struct Link {
     settings: ServerSettings,
     store: IdentityStore,
     measurer: Measurer,
-    calls: mpsc::Receiver<EnrolCall>,
+    calls: mpsc::Receiver<LinkCall>,
     view: watch::Sender<LinkView>,
     session: Option<Session>,
     own: Option<OwnEnrolment>,
@@ -52,7 +52,7 @@ struct OwnEnrolment {
 /// Why the wait was over.
 enum Wake {
     Due,
-    Enrol(EnrolCall),
+    Call(LinkCall),
     Away,
 }
 
@@ -61,7 +61,9 @@ impl Link {
     pub fn new(handle: Handle, settings: &Settings, store: IdentityStore) -> (Self, LinkDoor) {
         let (call, calls) = mpsc::channel(CALLS);
         let (view, watcher) = watch::channel(LinkView::default());
-        let sources = Sources::new(&settings.root.path);
+        let sources = Sources::new(&settings.root.path)
+            .with_keys(&settings.bundle.keys)
+            .with_device_key(&settings.bundle.device_key);
         let server = settings.server.clone();
         let first = |jitter: &mut Jitter| server.poll.min(FIRST).mul_f64(jitter.draw());
         let session = store.identity().map(|identity| {
@@ -92,11 +94,20 @@ impl Link {
         loop {
             match self.wait().await {
                 Wake::Away => return,
-                Wake::Enrol(EnrolCall { request, answer }) => {
+                Wake::Call(LinkCall::Enrol(EnrolCall { request, answer })) => {
                     let enrolled = self.enrol(request).await;
                     self.show();
                     // Who asked may have gone.
                     let _ = answer.send(enrolled);
+                }
+                Wake::Call(LinkCall::Poll { answer }) => {
+                    let polled = self.poll().await;
+                    self.show();
+                    let away = polled == Err(PollError::Stopping);
+                    let _ = answer.send(polled);
+                    if away {
+                        return;
+                    }
                 }
                 Wake::Due => match &mut self.session {
                     Some(session) => {
@@ -126,7 +137,7 @@ impl Link {
                 }
             };
             tokio::select! {
-                call = self.calls.recv() => return call.map_or(Wake::Away, Wake::Enrol),
+                call = self.calls.recv() => return call.map_or(Wake::Away, Wake::Call),
                 () = due => return Wake::Due,
                 changed = view.changed(), if self.session.is_some() => {
                     if changed.is_err() {
@@ -134,6 +145,18 @@ impl Link {
                     }
                 }
             }
+        }
+    }
+
+    /// Polls because somebody asks, though no sooner after the last poll than any other.
+    async fn poll(&mut self) -> Result<Polled, PollError> {
+        let session = self.session.as_mut().ok_or(PollError::NotEnrolled)?;
+        if let Some(rested) = session.rested() {
+            tokio::time::sleep_until(rested.into()).await;
+        }
+        match session.sync(&self.handle, &mut self.measurer).await {
+            Goes::On => session.polled(),
+            Goes::Away => Err(PollError::Stopping),
         }
     }
 

@@ -39,7 +39,7 @@ struct Seen {
     generation: Generation,
     attention: bool,
     dpkg: Option<Stamp>,
-    facts: [String; 3],
+    facts: [String; 4],
 }
 
 /// What tells one content of a file from another without reading it.
@@ -92,7 +92,9 @@ impl Measurer {
                 let profile = Profile { installed, facts: self.sources.facts() };
                 self.measured = Some(Measured { tag: tag_of(&profile), profile, seen });
             }
-            Ok(Ok(Inspected::RestorePoints(_) | Inspected::Findings(_) | Inspected::Pruned { .. })) => {
+            Ok(Ok(
+                Inspected::RestorePoints(_) | Inspected::Findings(_) | Inspected::Bundles(_) | Inspected::Pruned { .. },
+            )) => {
                 tracing::warn!("the host answered another question than what is installed");
             }
             Ok(Err(failure)) => tracing::debug!("what is installed was not measured: {}", failure.message),

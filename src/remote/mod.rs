@@ -4,11 +4,12 @@
 //! its outbox. A device without a server, or whose server is away, works on as ever.
 //!
 //! `link` is the loop, `session` one server's polls, `enrolment` how the device becomes known, `api` and `http` the two
-//! calls on the wire; `backoff`, `jitter`, `offers` and `retry_after` compute when.
+//! calls on the wire, `download` a bundle as a stream; `backoff`, `jitter`, `offers` and `retry_after` compute when.
 
 pub mod api;
 pub mod backoff;
 pub mod door;
+pub mod download;
 pub mod enrolment;
 pub mod http;
 pub mod jitter;

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use belay_protocol::local::ServerLink;
-use belay_protocol::sync::{MAX_REPORTS, Report, SyncRequest, SyncResponse};
+use belay_protocol::local::{Polled, ServerLink, ServerWish};
+use belay_protocol::sync::{Action, Assignment, MAX_REPORTS, Report, SyncRequest, SyncResponse};
 use jiff::SignedDuration;
 
 use super::api::{self, CallError};
 use super::backoff::Backoff;
+use super::door::PollError;
 use super::enrolment;
 use super::http::Client;
 use super::jitter::Jitter;
@@ -59,6 +60,8 @@ pub struct Session {
     turned_away: bool,
     last_contact: Option<jiff::Timestamp>,
     last_error: Option<String>,
+    /// What the server wanted done when it last answered.
+    wants: Option<ServerWish>,
     skew: Option<SignedDuration>,
 }
 
@@ -91,6 +94,7 @@ impl Session {
             turned_away: false,
             last_contact: None,
             last_error: None,
+            wants: None,
             skew: None,
         }
     }
@@ -118,6 +122,23 @@ impl Session {
             authorized: self.authorized,
             last_contact: self.last_contact,
             last_error: self.last_error.clone(),
+        }
+    }
+
+    /// From when on the server may be asked again; none where it was not asked yet.
+    pub fn rested(&self) -> Option<Instant> {
+        self.last.map(|last| last + LEAST)
+    }
+
+    /// What came of the last poll.
+    ///
+    /// # Errors
+    /// The server did not answer it as it should.
+    pub fn polled(&self) -> Result<Polled, PollError> {
+        match &self.last_error {
+            None => Ok(Polled { server: self.view(), wants: self.wants.clone(), job: None }),
+            Some(sentence) if self.turned_away => Err(PollError::Refused(sentence.clone())),
+            Some(sentence) => Err(PollError::Unreachable(sentence.clone())),
         }
     }
 
@@ -215,6 +236,7 @@ impl Session {
     /// Takes the answer to a request; `newest` is the number of the last report that was written when it was sent.
     async fn take(&mut self, request: &SyncRequest, newest: u64, answer: SyncResponse, handle: &Handle) -> Goes {
         self.answered(answer.authorized);
+        self.wants = answer.assignment.as_ref().map(wish);
         let skew = answer.now.duration_since(clock::now());
         if skew.abs() > SKEW && self.skew.is_none() {
             tracing::warn!(clock.behind_s = skew.as_secs(), "this device's clock and the server's differ");
@@ -285,6 +307,17 @@ impl Session {
         };
         self.next = clock::monotonic() + wait.max(LEAST);
     }
+}
+
+/// An assignment in short.
+fn wish(Assignment { id, action, .. }: &Assignment) -> ServerWish {
+    let (word, release) = match action {
+        Action::InstallPackages { release, .. } => ("install_packages", Some(release)),
+        Action::InstallBundle { release, .. } => ("install_bundle", Some(release)),
+        Action::RollBack { release } => ("roll_back", release.as_ref()),
+        Action::Unknown => ("unknown", None),
+    };
+    ServerWish { assignment: id.clone(), action: word.to_owned(), release: release.cloned() }
 }
 
 /// The oldest reports that fit into one request.

@@ -1,4 +1,6 @@
-//! The server's address, parsed.
+//! Addresses, parsed: the server's, and those of files that are fetched.
+
+mod file;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,6 +8,8 @@ use std::str::FromStr;
 
 use hyper::Uri;
 use serde::{Deserialize, Serialize};
+
+pub use file::{FileUrl, FileUrlError};
 
 /// `https://host[:port][/path]` of a server, without a slash at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,8 +71,12 @@ impl ServerUrl {
 
     /// Whether it is this device itself.
     pub fn is_loopback(&self) -> bool {
-        self.host == "localhost" || self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        is_loopback(&self.host)
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 impl FromStr for ServerUrl {

@@ -126,6 +126,7 @@ pub(crate) fn device(sandbox: &Sandbox) -> AptDevice {
 
 pub(crate) fn settings(sandbox: &Sandbox) -> AptSettings {
     AptSettings {
+        reboot_command: vec!["/bin/true".to_owned()],
         root: sandbox.root(),
         scripts: Scripts::Chrootless,
         work: sandbox.state_dir().join("work"),

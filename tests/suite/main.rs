@@ -1,7 +1,10 @@
 //! Tests of the agent as a whole.
 
+mod bundle;
+mod capture;
 #[cfg(feature = "failpoints")]
 mod crash;
+mod download;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod fleet;

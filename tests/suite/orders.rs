@@ -232,7 +232,13 @@ fn idle() -> SyncResponse {
 
 fn install(release: &str, packages: &[&str], closure: Option<Closure>) -> Action {
     let packages = PackageList::from_lines(packages.iter().copied()).expect("it works here");
-    Action::InstallPackages { release: release.parse().expect("it works here"), packages, closure, approve: Vec::new() }
+    Action::InstallPackages {
+        release: release.parse().expect("it works here"),
+        packages,
+        closure,
+        approve: Vec::new(),
+        manifest: None,
+    }
 }
 
 fn back(release: &str) -> Action {

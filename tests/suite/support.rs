@@ -221,6 +221,12 @@ pub(crate) fn rollback_file(sandbox: &Sandbox) -> Option<String> {
     fs::read_to_string(rollback_file_path(sandbox)).ok()
 }
 
+/// Says a figure on the terminal, for whoever runs the test with `--nocapture`.
+#[expect(clippy::print_stdout, reason = "whoever measures wants to know")]
+pub(crate) fn told(figure: &str) {
+    println!("{figure}");
+}
+
 /// Says on the terminal that a test could not run here.
 #[expect(clippy::print_stderr, reason = "whoever reads the test run has to know")]
 pub(crate) fn skipped(why: &str) {

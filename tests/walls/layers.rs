@@ -52,7 +52,7 @@ impl Core {
 
 #[test]
 fn the_protocol_does_no_input_or_output() {
-    let expected = ["deb_version", "jiff", "serde", "thiserror"];
+    let expected = ["deb_version", "jiff", "serde", "serde_json", "thiserror"];
     assert_eq!(
         dependencies("crates/protocol/Cargo.toml"),
         expected,

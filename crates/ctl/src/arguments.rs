@@ -1,9 +1,15 @@
 //! What can be written after `belayctl`.
 
+mod key;
+mod release;
+
 use std::path::PathBuf;
 
-use belay_protocol::{DeploymentId, DeviceId, DeviceType, Distribution, ReleaseVersion, Tag};
+use belay_protocol::{DeploymentId, DeviceId, Tag};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use key::Key;
+pub use release::{Publish, Release, ReleaseArguments};
 
 use crate::exit;
 use crate::secret::Secret;
@@ -54,7 +60,7 @@ pub enum Command {
     Whoami,
     /// Show how the fleet stands
     Fleet,
-    /// Publish package lists and look at them
+    /// Publish package lists and bundles, and look at them
     #[command(subcommand)]
     Release(Release),
     /// Bring a release to devices, watch it, take it back
@@ -66,54 +72,9 @@ pub enum Command {
     /// Say what devices should run from now on
     #[command(subcommand)]
     Channel(Channel),
-}
-
-/// The name of a release.
-#[derive(Debug, Clone, Args)]
-pub struct ReleaseArguments {
-    /// What kind of devices, such as raspberry_pi
-    #[arg(long, value_name = "TYPE")]
-    pub device_type: DeviceType,
-    /// Their ring, such as alpha
-    #[arg(long, value_name = "RING")]
-    pub distribution: Distribution,
-    /// The release's version
-    #[arg(long)]
-    pub version: ReleaseVersion,
-}
-
-/// Publish package lists and look at them.
-#[derive(Debug, Subcommand)]
-pub enum Release {
-    /// Publish a package list; publishing the same again changes nothing
-    Publish {
-        /// The list: one package per line, as name, name=version, name:arch or name:arch=version
-        list: PathBuf,
-        /// Its name.
-        #[command(flatten)]
-        name: ReleaseArguments,
-        /// What is new, for people
-        #[arg(long, default_value = "")]
-        notes: String,
-        /// Refusal of the devices' guards that this release overrides; may be given several times
-        #[arg(long = "approve", value_name = "CODE")]
-        approve: Vec<String>,
-    },
-    /// List releases, newest first
-    List {
-        /// Only for this kind of devices
-        #[arg(long, default_value = "")]
-        device_type: String,
-        /// Only for this ring
-        #[arg(long, default_value = "")]
-        distribution: String,
-    },
-    /// Delete a release that nothing points to
-    Delete {
-        /// Its name.
-        #[command(flatten)]
-        name: ReleaseArguments,
-    },
+    /// Make keys and sign with them; no server is asked
+    #[command(subcommand)]
+    Key(Key),
 }
 
 /// How a deployment goes through its devices.

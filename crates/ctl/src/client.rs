@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use belay_protocol::admin::ApiError;
-use reqwest::{Method, Url};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -14,6 +15,9 @@ use crate::secret::Secret;
 
 /// How long the server may take for one answer.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long an archive may be on its way.
+const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A server and the right to ask it.
 #[derive(Debug)]
@@ -77,6 +81,42 @@ impl Client {
         self.send::<Option<()>, ()>(Method::DELETE, path, &[], None).await.map(|_| ())
     }
 
+    /// Puts a text where it belongs.
+    pub(crate) async fn put_text<T: DeserializeOwned>(&self, path: &[&str], text: String) -> Result<T, CtlError> {
+        let request = self.request(Method::PUT, path).header(CONTENT_TYPE, "text/plain; charset=utf-8").body(text);
+        self.answer(request).await
+    }
+
+    /// Puts so many bytes where they belong, however long that takes.
+    pub(crate) async fn put_stream(&self, path: &[&str], size: u64, body: reqwest::Body) -> Result<(), CtlError> {
+        let request = self.request(Method::PUT, path).timeout(LONG).header(CONTENT_LENGTH, size).body(body);
+        self.answer::<serde::de::IgnoredAny>(request).await.map(drop)
+    }
+
+    /// Whether something is there.
+    pub(crate) async fn is_there(&self, path: &[&str]) -> Result<bool, CtlError> {
+        let response = self.request(Method::HEAD, path).send().await.map_err(|error| self.unreachable(&error))?;
+        Ok(response.status().is_success())
+    }
+
+    /// Opens something long.
+    pub(crate) async fn open(&self, path: &[&str]) -> Result<Response, CtlError> {
+        let request = self.request(Method::GET, path).timeout(LONG);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let (url, status) = (response.url().to_string(), response.status().as_u16());
+        let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        Err(refusal(&bytes, url, status))
+    }
+
+    /// The next piece of it.
+    pub(crate) async fn next(&self, response: &mut Response) -> Result<Option<Vec<u8>>, CtlError> {
+        let piece = response.chunk().await.map_err(|error| self.unreachable(&error))?;
+        Ok(piece.map(|bytes| bytes.to_vec()))
+    }
+
     async fn send<T: DeserializeOwned, B: Serialize>(
         &self,
         method: Method,
@@ -84,27 +124,40 @@ impl Client {
         query: &[(&str, String)],
         body: Option<&B>,
     ) -> Result<T, CtlError> {
+        let mut request = self.request(method, path).query(query);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.answer(request).await
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
         let mut url = self.server.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["api", "v1"]).extend(path);
         }
-        let unreachable =
-            |error: &reqwest::Error| CtlError::Unreachable { url: self.server.to_string(), problem: chain(error) };
-        let mut request = self.http.request(method, url.clone()).bearer_auth(self.token.reveal()).query(query);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let response = request.send().await.map_err(|error| unreachable(&error))?;
-        let status = response.status();
-        let bytes = response.bytes().await.map_err(|error| unreachable(&error))?;
-        let garbage = || CtlError::Garbage { url: url.to_string(), status: status.as_u16() };
+        self.http.request(method, url).bearer_auth(self.token.reveal())
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CtlError> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let (url, status) = (response.url().to_string(), response.status());
+        let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         if !status.is_success() {
-            return Err(serde_json::from_slice::<ApiError>(&bytes).map_or_else(|_| garbage(), CtlError::Refused));
+            return Err(refusal(&bytes, url, status.as_u16()));
         }
         // An answer without a body is `null`.
-        let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-        serde_json::from_slice(bytes).map_err(|_| garbage())
+        let text: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+        serde_json::from_slice(text).map_err(|_| CtlError::Garbage { url, status: status.as_u16() })
     }
+
+    fn unreachable(&self, error: &reqwest::Error) -> CtlError {
+        CtlError::Unreachable { url: self.server.to_string(), problem: chain(error) }
+    }
+}
+
+fn refusal(bytes: &[u8], url: String, status: u16) -> CtlError {
+    serde_json::from_slice::<ApiError>(bytes).map_or(CtlError::Garbage { url, status }, CtlError::Refused)
 }
 
 fn parse(text: &str) -> Result<Url, CtlError> {

@@ -37,6 +37,25 @@ pub enum CtlError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file could not be written.
+    #[error("failed to write {path}: {source}", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A key or signature is not what it should be.
+    #[error("{path}: {problem}", path = path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A release is not as it was published.
+    #[error("{0}")]
+    Damaged(String),
     /// A word on the command line makes no sense.
     #[error("{0}")]
     Usage(String),
@@ -72,7 +91,9 @@ impl CtlError {
     pub fn code(&self) -> &str {
         match self {
             Self::NoServer | Self::NoToken | Self::Url { .. } | Self::Plain { .. } | Self::Usage(_) => "usage",
-            Self::File { .. } => "file",
+            Self::File { .. } | Self::Write { .. } => "file",
+            Self::Key { .. } => "key",
+            Self::Damaged(_) => "damaged",
             Self::Unreachable { .. } => "unreachable",
             Self::Refused(error) => &error.error,
             Self::Garbage { .. } => "bad_answer",
@@ -88,6 +109,9 @@ impl CtlError {
             | Self::Url { .. }
             | Self::Plain { .. }
             | Self::File { .. }
+            | Self::Write { .. }
+            | Self::Key { .. }
+            | Self::Damaged(_)
             | Self::Usage(_)
             | Self::Garbage { .. }
             | Self::Runtime { .. } => Exit::Failed,

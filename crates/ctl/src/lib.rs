@@ -1,16 +1,18 @@
 //! belayctl: the fleet from one command line. It asks a belay-server over its operator API and shows the answer.
 //!
 //! `arguments` is what can be written, `commands` what each word does, `client` the only place that speaks HTTP, `render`
-//! makes text of answers.
+//! makes text of answers, `signing` makes keys and signatures.
 
 pub mod arguments;
 mod client;
+mod clock;
 mod commands;
 mod error;
 mod exit;
 mod output;
 mod render;
 mod secret;
+mod signing;
 
 pub use arguments::Arguments;
 pub use commands::run;

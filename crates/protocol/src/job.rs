@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::BundleOrder;
 use crate::plan::Plan;
 use crate::{Closure, PackageList, Reason, ReleaseOrder, ReleaseVersion};
 
@@ -49,6 +50,9 @@ pub enum Request {
         /// The release that the list belongs to, where a server ordered it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         release: Option<ReleaseOrder>,
+        /// The bundle to install; `packages` are then what it declares, known once it is on the device.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bundle: Option<Box<BundleOrder>>,
     },
     /// Go back.
     Rollback {
@@ -87,6 +91,14 @@ impl Request {
         }
     }
 
+    /// The bundle that it installs, where it is one.
+    pub fn bundle(&self) -> Option<&BundleOrder> {
+        match self {
+            Self::Update { bundle, .. } => bundle.as_deref(),
+            Self::Rollback { .. } => None,
+        }
+    }
+
     /// Whether this asks to go back.
     pub fn is_rollback(&self) -> bool {
         matches!(self, Self::Rollback { .. })
@@ -107,6 +119,8 @@ pub enum JobState {
     Capturing,
     /// The device is being changed.
     Applying,
+    /// The device is to start again, in a maintenance window, before it is judged.
+    Rebooting,
     /// The health gate is looking.
     Verifying,
     /// The device is being taken back.
@@ -129,6 +143,7 @@ impl JobState {
         Self::Fetching,
         Self::Capturing,
         Self::Applying,
+        Self::Rebooting,
         Self::Verifying,
         Self::RollingBack,
         Self::Committed,
@@ -150,6 +165,7 @@ impl JobState {
             Self::Fetching => "fetching",
             Self::Capturing => "capturing",
             Self::Applying => "applying",
+            Self::Rebooting => "rebooting",
             Self::Verifying => "verifying",
             Self::RollingBack => "rolling_back",
             Self::Committed => "committed",
@@ -215,6 +231,7 @@ impl Job {
             | JobState::Fetching
             | JobState::Capturing
             | JobState::Applying
+            | JobState::Rebooting
             | JobState::Verifying
             | JobState::RollingBack
             | JobState::Committed

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "admin")]
 pub mod admin;
+pub mod bundle;
 mod digest;
 pub mod enrol;
 pub mod health;

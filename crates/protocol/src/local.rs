@@ -3,14 +3,72 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::SignedManifest;
 use crate::job::{Generation, Job, JobId, Progress};
-use crate::{DeviceId, DeviceType, Distribution, PackageId, Reason, ReleaseVersion, Version};
+use crate::sync::AssignmentRef;
+use crate::{DeviceId, DeviceType, Distribution, PackageId, Reason, ReleaseVersion, Sha256, Version};
+
+/// A bundle in `POST /update`. Exactly one of `url`, `uploaded` and `kept` is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleRequest {
+    /// Fetch it from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// It was put to `PUT /bundles` before; this is what that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded: Option<Sha256>,
+    /// The device kept this version when it was installed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<ReleaseVersion>,
+    /// The archive's digest; needed with `url`, unless a manifest has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Sha256>,
+    /// Its version, where neither manifest nor `belay.toml` has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<ReleaseVersion>,
+    /// What vouches for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<SignedManifest>,
+}
+
+/// What `PUT /bundles` answers: the body is the archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uploaded {
+    /// The digest of what arrived.
+    pub sha256: Sha256,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// `GET /bundles`: the bundles that the device kept, newest version first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundles {
+    /// Newest version first.
+    pub bundles: Vec<KeptBundle>,
+}
+
+/// A bundle that the device kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptBundle {
+    /// Its version.
+    pub version: ReleaseVersion,
+    /// The digest of its archive.
+    pub sha256: Sha256,
+    /// Bytes that it takes on the disk.
+    pub bytes: u64,
+    /// Whether it is the one in force.
+    pub in_force: bool,
+}
 
 /// `POST /update`, native format; `POST /plan` is the same with `dry_run` set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpdateRequest {
     /// The lines of a package list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<String>,
+    /// A bundle, instead of a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundleRequest>,
     /// Only plan; nothing is changed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
@@ -28,6 +86,10 @@ pub struct RollbackRequest {
     /// The generation to reach; one back where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Generation>,
+    /// The version to reach instead of a generation: the newest generation on the way back that stands for it, or else
+    /// that bundle once more, where the device kept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_version: Option<ReleaseVersion>,
     /// The same key never runs twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
@@ -97,6 +159,31 @@ pub struct ServerLink {
     /// What went wrong since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+}
+
+/// What `POST /server/poll` answers: the server was asked just now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Polled {
+    /// How device and server stand.
+    pub server: ServerLink,
+    /// What the server wants done; none where there is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wants: Option<ServerWish>,
+    /// The job that runs for the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+}
+
+/// What a server wants done, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerWish {
+    /// Whose part in a deployment it is.
+    pub assignment: AssignmentRef,
+    /// `install_packages`, `install_bundle`, `roll_back`, or `unknown` for what only a newer program knows.
+    pub action: String,
+    /// The release to install, or to go back from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseVersion>,
 }
 
 /// `POST /server/enrol`. What is left out is as the settings say.

@@ -81,6 +81,35 @@ pub struct Plan {
     pub download_bytes: u64,
     /// What going back will cost.
     pub undo: UndoCost,
+    /// What a bundle does to files: known in a dry run, where it declares no packages; else once it is applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileChange>,
+}
+
+/// What happens to one path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    /// The path, absolute; bytes that are no UTF-8 as `\xNN`.
+    pub path: String,
+    /// What happens to it.
+    pub action: FileAction,
+    /// Its size in bytes afterwards.
+    #[serde(default)]
+    pub size: u64,
+}
+
+/// What happens to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileAction {
+    /// It was not there.
+    Create,
+    /// Its content or kind is another one.
+    Replace,
+    /// It goes.
+    Delete,
+    /// Only mode, owner, time or attributes are others.
+    Metadata,
 }
 
 /// What going back from a plan will cost.
@@ -90,6 +119,14 @@ pub struct UndoCost {
     pub bytes: u64,
     /// Estimated time to go back, in seconds.
     pub seconds: u64,
+}
+
+impl UndoCost {
+    /// With so many bytes more.
+    #[must_use]
+    pub fn and(self, bytes: u64) -> Self {
+        Self { bytes: self.bytes.saturating_add(bytes), ..self }
+    }
 }
 
 impl Plan {

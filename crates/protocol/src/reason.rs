@@ -41,6 +41,8 @@ reasons! {
     GuardHeld = "guard_held",
     /// The plan touches kernel, firmware or boot files.
     GuardBoot = "guard_boot",
+    /// A bundle changes files that the device needs to start, to be reached or to be repaired.
+    GuardPath = "guard_path",
     /// The disk cannot hold the update together with what undo needs.
     NoSpace = "no_space",
     /// The device's clock cannot be right.
@@ -69,6 +71,70 @@ reasons! {
     AptFailed = "apt_failed",
     /// A file does not have the digest it must have.
     DigestMismatch = "digest_mismatch",
+    /// The bundle could not be fetched.
+    FetchFailed = "fetch_failed",
+    /// The bundle may not be fetched from there.
+    BadUrl = "bad_url",
+    /// A file does not have the size it must have.
+    SizeMismatch = "size_mismatch",
+    /// Keys are pinned on the device, and nobody signed the release.
+    Unsigned = "unsigned",
+    /// The signature is none of a pinned key's, or not over this manifest.
+    BadSignature = "bad_signature",
+    /// The key that signed the release has expired.
+    KeyExpired = "key_expired",
+    /// The manifest cannot be read, or does not belong to what was ordered.
+    BadManifest = "bad_manifest",
+    /// The release is for another kind of device.
+    OtherDeviceType = "other_device_type",
+    /// An older version than the one in force, and nobody asked to go back.
+    OlderVersion = "older_version",
+    /// The archive is damaged, or no tar with gzip or zstd.
+    UnpackCorrupt = "unpack_corrupt",
+    /// The archive holds an absolute path.
+    UnpackAbsolute = "unpack_absolute",
+    /// The archive holds a path with `..`.
+    UnpackParent = "unpack_parent",
+    /// The archive holds a link that leads out of it.
+    UnpackLink = "unpack_link",
+    /// The archive holds a hard link.
+    UnpackHardLink = "unpack_hard_link",
+    /// The archive holds a device, fifo or something else that is no file, folder or link.
+    UnpackDevice = "unpack_device",
+    /// The archive holds a setuid or setgid file that `belay.toml` does not declare.
+    UnpackSetuid = "unpack_setuid",
+    /// The archive unpacks to more bytes than allowed.
+    UnpackTooLarge = "unpack_too_large",
+    /// The archive holds more entries than allowed.
+    UnpackTooMany = "unpack_too_many",
+    /// The archive unpacks to more times its own size than allowed.
+    UnpackRatio = "unpack_ratio",
+    /// The archive holds a path with more folders than allowed.
+    UnpackDepth = "unpack_depth",
+    /// The archive holds a name twice.
+    UnpackDuplicate = "unpack_duplicate",
+    /// The archive holds two names that differ only in upper and lower case.
+    UnpackCase = "unpack_case",
+    /// The archive holds a name that is too long, or has control characters or no UTF-8.
+    UnpackName = "unpack_name",
+    /// The bundle lacks `install.sh`, or its `belay.toml` or `update_manifest.json` is wrong.
+    BadBundle = "bad_bundle",
+    /// The bundle needs a newer agent.
+    AgentTooOld = "agent_too_old",
+    /// The bundle does not update from the version in force.
+    WrongSource = "wrong_source",
+    /// The install script failed.
+    ScriptFailed = "script_failed",
+    /// The install script ran longer than it may.
+    ScriptTimeout = "script_timeout",
+    /// The install script left a process running.
+    ScriptLeftProcess = "script_left_process",
+    /// Somebody else changed a file while the install script was changing it too.
+    CapturedConflict = "captured_conflict",
+    /// The install script changed what a captured change cannot hold: immutable files, dpkg's, apt's or Belay's own records.
+    CapturedRefused = "captured_refused",
+    /// The device cannot be started again by this program.
+    RebootFailed = "reboot_failed",
     /// What undo needs cannot be had.
     UndoUnavailable = "undo_unavailable",
     /// The vault or a restore point was damaged.
@@ -141,6 +207,8 @@ impl Reason {
                 | Self::GuardOrigin
                 | Self::GuardOneWay
                 | Self::GuardHeld
+                | Self::GuardPath
+                | Self::OlderVersion
                 | Self::Window
                 | Self::Denied
                 | Self::Drift

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::SignedManifest;
 use crate::name::is_label;
 use crate::{PackageId, PackageSpec};
 
@@ -95,6 +96,9 @@ pub struct ReleaseOrder {
     /// The versions to install and no others; resolved on this device where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closure: Option<Closure>,
+    /// What vouches for the list; a bundle's order has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<SignedManifest>,
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::SignedManifest;
 use crate::job::{Generation, JobId};
-use crate::{Closure, DeploymentId, PackageList, ReleaseVersion};
+use crate::{Closure, DeploymentId, PackageList, ReleaseVersion, Sha256};
 
 /// What a device sends.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +108,9 @@ pub struct Facts {
     /// A digest of what is soldered to the machine: a copied disk in another machine has another one.
     #[serde(default)]
     pub hardware: String,
+    /// The name that an older system gave it, as found in `/opt/updates/device_key`; at most 128 characters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub device_key: String,
     /// What it can do. Words that the server does not know are kept and mean nothing to it.
     #[serde(default)]
     pub capabilities: BTreeSet<String>,
@@ -122,6 +126,10 @@ pub mod capability {
     pub const REPORTS_VERSION: &str = "reports_version";
     /// It can go back when told.
     pub const CAN_ROLL_BACK: &str = "can_roll_back";
+    /// It installs bundles.
+    pub const BUNDLE: &str = "bundle";
+    /// Keys are pinned on it: it refuses what none of them signed.
+    pub const SIGNED: &str = "signed";
     /// It installs a closure exactly or says that it cannot.
     pub const CLOSURE: &str = "closure";
 }
@@ -163,6 +171,32 @@ pub enum Action {
         #[cfg_attr(feature = "admin", schema(value_type = Vec<String>))]
         packages: PackageList,
         /// The versions to install and no others; the device resolves them itself where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "admin", schema(value_type = Option<Object>))]
+        closure: Option<Closure>,
+        /// Refusals that an operator overrides, by the code of their [`Reason`](crate::Reason); unknown ones mean nothing.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approve: Vec<String>,
+        /// What vouches for the list.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        manifest: Option<SignedManifest>,
+    },
+    /// Install a bundle.
+    InstallBundle {
+        /// The release that it belongs to.
+        release: ReleaseVersion,
+        /// The archive's digest.
+        #[cfg_attr(feature = "admin", schema(value_type = String))]
+        sha256: Sha256,
+        /// The archive's size in bytes.
+        size: u64,
+        /// Where it lies, where that is not this server.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
+        /// What vouches for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        manifest: Option<SignedManifest>,
+        /// The versions of the packages that it declares, and no others; resolved on the device where there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "admin", schema(value_type = Option<Object>))]
         closure: Option<Closure>,

@@ -66,8 +66,8 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()> + Send) 
         tracing::warn!("{warning}");
     }
     let store = Store::open(&settings.database.0, &settings.state_dir).await?;
-    let service = service(store.clone(), &settings);
     let artifacts = Artifacts::open(&place(&settings.artifacts)?).await?;
+    let service = service(store.clone(), &settings).keeping(artifacts.clone());
     let listeners = listen(&settings.listen).await?;
 
     let (stop, stopped) = watch::channel(false);
@@ -131,11 +131,7 @@ async fn answer(
     settings: &Settings,
     stopped: watch::Receiver<bool>,
 ) -> Result<(), RunError> {
-    let sizes = Sizes {
-        body: settings.limits.body_bytes,
-        artifact: settings.upload.max_bytes,
-        legacy_artifact: settings.upload.legacy_max_bytes,
-    };
+    let sizes = Sizes { body: settings.limits.body_bytes, artifact: settings.upload.max_bytes };
     let state = ApiState::new(service, artifacts, sizes);
     let connections = state.connections();
     let router = api::router(state);

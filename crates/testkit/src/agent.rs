@@ -92,6 +92,13 @@ impl<'a> Launch<'a> {
         self.server_setting(&format!("token_file = {path:?}"))
     }
 
+    /// Adds TOML lines to the table `[host]` of agent.toml; said after [`Launch::separate_host`], which writes the others.
+    #[must_use]
+    pub fn host_setting(mut self, lines: &str) -> Self {
+        push_line(&mut self.host, lines);
+        self
+    }
+
     /// Adds TOML lines to the table `[server]` of agent.toml.
     #[must_use]
     pub fn server_setting(mut self, lines: &str) -> Self {

@@ -14,16 +14,19 @@
 
 pub mod agent;
 pub mod authority;
+pub mod bundle;
 pub mod caretaker;
 pub mod command;
 pub mod deb;
 pub mod demo;
+pub mod flaky;
 pub mod http;
 pub mod notify;
 pub mod ownership;
 pub mod process;
 pub mod process_tree;
 pub mod repository;
+pub mod root_snapshot;
 pub mod root_tier;
 pub mod sandbox;
 pub mod scripted;
@@ -31,11 +34,15 @@ pub mod server;
 pub mod snapshot;
 pub mod soak;
 pub mod tools;
+pub mod userland;
 pub mod wait;
 
 pub use agent::{Agent, HostProcess, Launch};
+pub use bundle::{Bundle, Publisher};
 pub use deb::{Deb, Script};
+pub use flaky::FlakyServer;
 pub use repository::Repository;
+pub use root_snapshot::{RootSnapshot, assert_same_root};
 pub use sandbox::Sandbox;
 pub use scripted::ScriptedServer;
 pub use server::{Server, ServerLaunch};

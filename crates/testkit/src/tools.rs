@@ -114,7 +114,7 @@ fn download(package: &str, target: &Path) -> Result<(), String> {
 }
 
 /// Moves a finished folder to its place; a faster competitor's is as good as ours.
-fn settle(finished: &Path, place: &Path) -> Result<(), String> {
+pub(crate) fn settle(finished: &Path, place: &Path) -> Result<(), String> {
     match fs::rename(finished, place) {
         Ok(()) => Ok(()),
         Err(_) if place.is_dir() => {
@@ -129,7 +129,7 @@ fn settle(finished: &Path, place: &Path) -> Result<(), String> {
 ///
 /// # Panics
 /// When another user made it before: what lies in it would be run by tests.
-fn cache_dir() -> PathBuf {
+pub(crate) fn cache_dir() -> PathBuf {
     let user = nix::unistd::geteuid();
     let dir = base_dir().join(format!("belay-testkit-{user}"));
     create_dir(&dir);
@@ -149,7 +149,7 @@ fn folders_in(dir: &Path) -> Vec<PathBuf> {
     fs::read_dir(dir).map_or_else(|_| Vec::new(), |entries| entries.flatten().map(|entry| entry.path()).collect())
 }
 
-fn boot_id() -> String {
+pub(crate) fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
 }

@@ -25,6 +25,14 @@ fn everything_documented_is_understood() {
         "belay-agent update demo-app --no-wait",
         "belay-agent rollback",
         "belay-agent rollback --to 3 --approve drift",
+        "belay-agent rollback --to 2.33.06",
+        "belay-agent rollback --to-generation 3",
+        "belay-agent rollback --to-version 3",
+        "belay-agent update --bundle b.tar.gz --version 2.33.07 --dry-run",
+        "belay-agent update --bundle https://x/b --sha256 sha256:a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7 --manifest m.json --signature m.sig",
+        "belay-agent plan --bundle b.tar.gz",
+        "belay-agent bundles",
+        "belay-agent poll --json",
         "belay-agent plan demo-app",
         "belay-agent history",
         "belay-agent verify",
@@ -34,6 +42,8 @@ fn everything_documented_is_understood() {
         "belay-agent restore-point prune --keep 3",
         "belay-agent config check",
         "belay-agent apt-hook /tmp/x",
+        "belay-agent inside /tmp/x",
+        "belay-agent inside --init /tmp/x",
     ] {
         parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
     }
@@ -44,7 +54,17 @@ fn a_mistake_is_an_error_and_names_what_there_is() {
     for line in [
         "belay-agent update",
         "belay-agent rollback 3",
-        "belay-agent rollback --to x",
+        "belay-agent rollback --to a/b",
+        "belay-agent rollback --to 3 --to-version 3",
+        "belay-agent rollback --to 3 --to-generation 3",
+        "belay-agent rollback --to-generation 3 --to-version 3",
+        "belay-agent rollback --to-generation x",
+        "belay-agent update demo-app --bundle b.tar.gz",
+        "belay-agent update demo-app --version 2",
+        "belay-agent update demo-app --manifest m.json",
+        "belay-agent update --bundle b --sha256 12",
+        "belay-agent update --bundle b --signature m.sig",
+        "belay-agent plan",
         "belay-agent update aa --approve no_space",
         "belay-agent restore-point",
         "belay-agent config",
@@ -54,7 +74,7 @@ fn a_mistake_is_an_error_and_names_what_there_is() {
     }
     let error = parse("belay-agent update aa --approve all").unwrap_err().to_string();
     insta::assert_snapshot!(error, @r"
-    error: invalid value 'all' for '--approve <CODE>': these can be approved: guard_removal, guard_protected, guard_downgrade, guard_origin, guard_one_way, guard_held, window, denied, drift
+    error: invalid value 'all' for '--approve <CODE>': these can be approved: guard_removal, guard_protected, guard_downgrade, guard_origin, guard_one_way, guard_held, guard_path, window, denied, older_version, drift
 
     For more information, try '--help'.
     ");
@@ -72,10 +92,12 @@ fn the_help_is_a_page_that_one_reads() {
       host           Be the half with root rights, for the agent; systemd starts it
       config         Work on the settings
       status         Show the generation in force, the running job and what to look at
-      update         Install packages; whatever fails is undone
+      update         Install packages or a bundle; whatever fails is undone
       rollback       Go back to the state before the last update, or further
       plan           Show what an update would do, and change nothing
       history        Show the generations of this device and its last jobs
+      bundles        List the bundles that this device kept, to go back to
+      poll           Ask the server now whether it wants something done
       verify         Compare the device with its generation, and check what undo needs
       restore-point  Work on what undo needs
       enrol          Make this device known to a server, which it polls from then on

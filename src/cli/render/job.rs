@@ -1,12 +1,13 @@
 //! A job: taken, planned, ended.
 
 use belay_protocol::Reason;
+use belay_protocol::bundle::BundleOrder;
 use belay_protocol::job::{Job, JobState, Request};
 
 use super::Page;
 use super::paint::Tone;
-use super::plan::plan;
-use super::quantity::when;
+use super::plan::{files, plan};
+use super::quantity::{short, when};
 use super::table::{Cell, plain};
 
 /// A step's name in running text.
@@ -17,6 +18,7 @@ pub(in crate::cli) fn step(state: JobState) -> &'static str {
         JobState::Fetching => "fetching",
         JobState::Capturing => "saving the way back",
         JobState::Applying => "applying",
+        JobState::Rebooting => "rebooting",
         JobState::Verifying => "checking health",
         JobState::RollingBack => "going back",
         JobState::Committed => "done",
@@ -34,6 +36,7 @@ pub(super) fn standing(job: &Job) -> &'static str {
 /// `update of demo-app and 2 more`, `rollback to 3`.
 pub(super) fn what(request: &Request) -> String {
     match request {
+        Request::Update { bundle: Some(order), .. } => format!("update to {}", named(order)),
         Request::Update { packages, .. } => match packages.specs() {
             [] => "update of nothing".to_owned(),
             [one] => format!("update of {one}"),
@@ -44,6 +47,12 @@ pub(super) fn what(request: &Request) -> String {
     }
 }
 
+/// `bundle 2.33.07 (70fa35c1b2d4)`: version, where it is known, and the beginning of the digest.
+fn named(order: &BundleOrder) -> String {
+    let digest = short(&order.sha256);
+    order.version.as_ref().map_or(format!("bundle {digest}"), |version| format!("bundle {version} ({digest})"))
+}
+
 /// A job that nobody waits for.
 pub(in crate::cli) fn accepted(job: &Job, page: &Page) -> String {
     let id = page.paint.tone(Tone::Strong, &format!("job {}", job.id));
@@ -52,13 +61,24 @@ pub(in crate::cli) fn accepted(job: &Job, page: &Page) -> String {
 
 /// What a dry run found.
 pub(in crate::cli) fn planned(job: &Job, page: &Page) -> String {
-    let diff = job.plan.as_ref().map(|found| plan(found, page));
+    let is_bundle = job.request.bundle().is_some();
+    let diff = job.plan.as_ref().map(|found| plan(found, is_bundle, page));
     match (job.reason, diff) {
-        (None | Some(Reason::DryRun), Some(diff)) => format!("{diff}\nnothing was changed"),
-        (None | Some(Reason::DryRun), None) => "nothing to do: the device already is as asked".to_owned(),
+        (None | Some(Reason::DryRun), diff) => {
+            let nothing = || "nothing to do: the device already is as asked".to_owned();
+            let heading = is_bundle.then(|| what(&job.request));
+            let mut lines: Vec<String> = heading.into_iter().chain([diff.unwrap_or_else(nothing)]).collect();
+            lines.extend(warnings(job, page).map(|line| line.trim_start().to_owned()));
+            lines.push("nothing was changed".to_owned());
+            lines.join("\n")
+        }
         (Some(_), Some(diff)) => format!("{diff}\n{}", ended(job, false, page)),
         (Some(_), None) => ended(job, false, page),
     }
+}
+
+fn warnings<'a>(job: &'a Job, page: &'a Page) -> impl Iterator<Item = String> + 'a {
+    job.warnings.iter().map(|sentence| format!("  {} {sentence}", page.paint.tone(Tone::Careful, "!")))
 }
 
 /// How a job ended, by whether a rollback was asked for.
@@ -73,6 +93,7 @@ pub(in crate::cli) fn ended(job: &Job, rollback: bool, page: &Page) -> String {
         | JobState::Fetching
         | JobState::Capturing
         | JobState::Applying
+        | JobState::Rebooting
         | JobState::Verifying
         | JobState::RollingBack
         | JobState::Committed
@@ -82,11 +103,13 @@ pub(in crate::cli) fn ended(job: &Job, rollback: bool, page: &Page) -> String {
     if !job.message.is_empty() {
         lines.extend(job.message.lines().map(|line| format!("  {line}")));
     }
+    lines.extend(job.request.bundle().map(|order| format!("  {}", named(order))));
     if fulfilled {
         lines.extend(job.plan.iter().flat_map(|plan| &plan.changes).map(|change| format!("  {}", change.describe())));
     }
-    let warning = |sentence: &String| format!("  {} {sentence}", page.paint.tone(Tone::Careful, "!"));
-    lines.extend(job.warnings.iter().map(warning));
+    let changed = job.plan.iter().map(|plan| plan.files.as_slice()).filter(|changed| fulfilled && !changed.is_empty());
+    lines.extend(changed.map(|changed| files(changed, page)));
+    lines.extend(warnings(job, page));
     lines.extend(advice(job, fulfilled).map(|advice| format!("  {advice}")));
     lines.join("\n")
 }
@@ -108,6 +131,7 @@ fn verdict(job: &Job, rollback: bool) -> String {
         | JobState::Fetching
         | JobState::Capturing
         | JobState::Applying
+        | JobState::Rebooting
         | JobState::Verifying
         | JobState::RollingBack => format!("still {}", step(job.state)),
     }
@@ -126,6 +150,7 @@ fn advice(job: &Job, fulfilled: bool) -> Option<String> {
         | JobState::Fetching
         | JobState::Capturing
         | JobState::Applying
+        | JobState::Rebooting
         | JobState::Verifying
         | JobState::RollingBack
         | JobState::Committed
@@ -157,6 +182,7 @@ fn tone(job: &Job) -> Tone {
         | JobState::Fetching
         | JobState::Capturing
         | JobState::Applying
+        | JobState::Rebooting
         | JobState::Verifying
         | JobState::RollingBack => Tone::Strong,
     }

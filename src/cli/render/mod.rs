@@ -1,5 +1,6 @@
 //! What a person is shown, as text. Pure: the present, the time zone and the colours are arguments.
 
+mod bundles;
 mod history;
 mod job;
 mod paint;
@@ -13,12 +14,13 @@ use belay_protocol::local::{ErrorBody, Findings};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub(super) use bundles::bundles;
 pub(super) use history::history;
 pub(super) use job::{accepted, ended, planned, step};
 pub(super) use paint::Paint;
 use paint::Tone;
 pub(super) use restore_points::{pruned, restore_point, restore_points};
-pub(super) use status::{enrolled, status};
+pub(super) use status::{enrolled, polled, status};
 
 /// What everything shown depends on, beside what is shown.
 #[derive(Debug, Clone)]

@@ -1,25 +1,75 @@
-//! A plan as a diff, a line a package.
+//! A plan as a diff, a line a package or path.
 
-use belay_protocol::plan::{Action, Change, Plan};
+use belay_protocol::plan::{Action, Change, FileAction, FileChange, Plan};
 
 use super::Page;
 use super::paint::Tone;
 use super::quantity::{bytes, counted, duration};
 use super::table::{Cell, plain, table};
 
-/// The plan and what it costs.
-pub(super) fn plan(plan: &Plan, page: &Page) -> String {
-    if plan.is_empty() {
-        return "nothing to do: the device already is as asked".to_owned();
+/// How many paths are shown one by one.
+const PATHS: usize = 40;
+
+/// The plan and what it costs. What a bundle does to files may be known only once it is applied.
+pub(super) fn plan(plan: &Plan, is_bundle: bool, page: &Page) -> String {
+    if plan.is_empty() && plan.files.is_empty() {
+        let bundle = "no package changes; what the bundle does to files is known once it is applied";
+        return if is_bundle { bundle } else { "nothing to do: the device already is as asked" }.to_owned();
     }
-    let rows: Vec<Vec<Cell>> = plan.changes.iter().map(row).collect();
-    let fetched = bytes(plan.download_bytes);
+    let mut parts = Vec::new();
+    if !plan.is_empty() {
+        let rows: Vec<Vec<Cell>> = plan.changes.iter().map(row).collect();
+        parts.push(page.paint.tone(Tone::Strong, &summary(plan)));
+        parts.push(table(&rows, 2, page.paint));
+    }
+    if plan.files.is_empty() && is_bundle {
+        parts.push("what the bundle does to files is known once it is applied".to_owned());
+    } else if !plan.files.is_empty() {
+        parts.push(page.paint.tone(Tone::Strong, &file_summary(&plan.files)));
+        parts.push(files(&plan.files, page));
+    }
     let undo = format!("{} of disk and about {}", bytes(plan.undo.bytes), duration(plan.undo.seconds));
-    format!(
-        "{}\n{}\nfetches {fetched}; going back takes {undo}",
-        page.paint.tone(Tone::Strong, &summary(plan)),
-        table(&rows, 2, page.paint)
-    )
+    parts.push(format!("fetches {}; going back takes {undo}", bytes(plan.download_bytes)));
+    parts.join("\n")
+}
+
+/// The first paths, a line each, and how many more there are.
+pub(super) fn files(files: &[FileChange], page: &Page) -> String {
+    let rows: Vec<Vec<Cell>> = files.iter().take(PATHS).map(file_row).collect();
+    let shown = table(&rows, 2, page.paint);
+    match files.len().saturating_sub(PATHS) {
+        0 => shown,
+        more => format!("{shown}\n  and {more} more; --json shows all"),
+    }
+}
+
+/// `3 paths change: 1 new, 2 replaced`.
+fn file_summary(files: &[FileChange]) -> String {
+    let number = |wanted| files.iter().filter(|file| file.action == wanted).count();
+    let parts = [
+        (number(FileAction::Create), "new"),
+        (number(FileAction::Replace), "replaced"),
+        (number(FileAction::Delete), "deleted"),
+        (number(FileAction::Metadata), "with other attributes"),
+    ];
+    let parts: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let verb = if files.len() == 1 { "changes" } else { "change" };
+    format!("{} {verb}: {}", counted(files.len() as u64, "path"), parts.join(", "))
+}
+
+fn file_row(file: &FileChange) -> Vec<Cell> {
+    let (sign, tone) = match file.action {
+        FileAction::Create => ("+", Tone::Good),
+        FileAction::Replace => ("~", Tone::Good),
+        FileAction::Delete => ("-", Tone::Bad),
+        FileAction::Metadata => ("m", Tone::Plain),
+    };
+    let size = match file.action {
+        FileAction::Create | FileAction::Replace => bytes(file.size),
+        FileAction::Delete | FileAction::Metadata => String::new(),
+    };
+    vec![(tone, sign.into()), plain(file.path.clone()), (Tone::Quiet, size)]
 }
 
 /// `2 packages change: 1 new, 1 removed`.

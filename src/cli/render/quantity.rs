@@ -1,5 +1,6 @@
 //! Times, sizes and counts as a person says them.
 
+use belay_protocol::Sha256;
 use jiff::Timestamp;
 
 use super::Page;
@@ -22,6 +23,11 @@ pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     };
     let span = counted(count, unit);
     if seconds < 0 { format!("in {span}") } else { format!("{span} ago") }
+}
+
+/// The first twelve digits of a digest: enough to tell archives apart.
+pub(super) fn short(digest: &Sha256) -> String {
+    digest.to_string().chars().take(12).collect()
 }
 
 /// `1 package`, `2 packages`.

@@ -1,7 +1,7 @@
 //! The agent's state at a glance.
 
 use belay_protocol::job::Job;
-use belay_protocol::local::{ServerLink, Status};
+use belay_protocol::local::{Polled, ServerLink, ServerWish, Status};
 
 use super::Page;
 use super::job::{standing, step, what};
@@ -49,6 +49,30 @@ pub(in crate::cli) fn enrolled(link: &ServerLink, page: &Page) -> String {
         Some(true) | None => "",
     };
     page.paint.tone(Tone::Good, &format!("✓ enrolled: this device is {device} at {}{waits}", link.url))
+}
+
+/// What the server answered just now.
+pub(in crate::cli) fn polled(polled: &Polled, page: &Page) -> String {
+    let url = &polled.server.url;
+    let Some(ServerWish { assignment, action, release }) = &polled.wants else {
+        let waits = match polled.server.authorized {
+            Some(false) => "; an operator has to let this device in first",
+            Some(true) | None => "",
+        };
+        return page.paint.tone(Tone::Good, &format!("✓ {url} wants nothing done{waits}"));
+    };
+    let release = release.as_ref().map(|release| format!(" {release}")).unwrap_or_default();
+    let job = polled.job.map(|job| format!("; job {job} is at it")).unwrap_or_default();
+    let what = match action.as_str() {
+        "install_packages" => format!("release {}", release.trim_start()),
+        "install_bundle" => format!("bundle{release}"),
+        "roll_back" => {
+            format!("a way back{}", if release.is_empty() { String::new() } else { format!(" from{release}") })
+        }
+        _newer => "something that only a newer belay-agent knows".to_owned(),
+    };
+    let attempt = format!("{}, attempt {}", assignment.deployment, assignment.attempt);
+    page.paint.tone(Tone::Good, &format!("✓ {url} wants {what} ({attempt}){job}"))
 }
 
 /// `https://belay.example, device d1: spoke 2 minutes ago`.

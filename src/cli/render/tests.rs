@@ -1,12 +1,14 @@
 //! What a person sees, as they see it.
 
 use belay_protocol::Reason;
-use belay_protocol::job::{Generation, Job, JobId, JobState, Progress};
+use belay_protocol::bundle::{BundleOrder, BundleSource};
+use belay_protocol::job::{Generation, Job, JobId, JobState, Progress, Request};
 use belay_protocol::local::{
-    GenerationView, History, Pruned, RestorePointState, RestorePointView, RestorePoints, RestoredPackage, ServerLink,
-    Status,
+    Bundles, GenerationView, History, KeptBundle, Polled, Pruned, RestorePointState, RestorePointView, RestorePoints,
+    RestoredPackage, ServerLink, ServerWish, Status,
 };
-use belay_protocol::plan::{Action, Candidate, Change, Installed, Plan, UndoCost};
+use belay_protocol::plan::{Action, Candidate, Change, FileAction, FileChange, Installed, Plan, UndoCost};
+use belay_protocol::sync::AssignmentRef;
 use insta::assert_snapshot;
 
 use super::*;
@@ -43,6 +45,7 @@ fn change(package: &str, action: Action, old: Option<&str>, new: Option<&str>) -
 
 fn a_plan() -> Plan {
     Plan {
+        files: Vec::new(),
         changes: vec![
             change("demo-app", Action::Upgrade, Some("1.0"), Some("2.0")),
             change("demo-held", Action::Downgrade, Some("1:3.1-2"), Some("1:3.0-1")),
@@ -93,6 +96,139 @@ fn a_plan_is_a_diff() {
     ");
     let empty = Job { plan: Some(Plan { changes: vec![], ..a_plan() }), ..job(update(), JobState::Committed) };
     assert_eq!(planned(&empty, &page()), "nothing to do: the device already is as asked\nnothing was changed");
+}
+
+fn a_bundle() -> Request {
+    let order = BundleOrder {
+        source: BundleSource::Upload,
+        sha256: belay_protocol::Sha256::from_bytes([0xa7; 32]),
+        size: Some(10),
+        version: Some("2.33.07".parse().unwrap()),
+        manifest: None,
+    };
+    let Request::Update { packages, dry_run, approve, release, .. } = crate::control::tests::update_of("") else {
+        unreachable!()
+    };
+    Request::Update { packages, dry_run, approve, release, bundle: Some(Box::new(order)) }
+}
+
+fn file(path: &str, action: FileAction) -> FileChange {
+    FileChange { path: path.to_owned(), action, size: 1_450 }
+}
+
+fn plan_of_files(files: Vec<FileChange>) -> Plan {
+    Plan { changes: vec![], download_bytes: 0, files, ..a_plan() }
+}
+
+#[test]
+fn a_bundles_plan_shows_what_becomes_of_files() {
+    let files = vec![
+        file("/opt/demo/new", FileAction::Create),
+        file("/opt/demo/program", FileAction::Replace),
+        file("/opt/demo/old", FileAction::Delete),
+        file("/etc/demo.conf", FileAction::Metadata),
+    ];
+    let dry = Job {
+        plan: Some(plan_of_files(files)),
+        reason: Some(Reason::DryRun),
+        warnings: vec!["it runs directly: undone by its rollback.sh".to_owned()],
+        ..job(a_bundle(), JobState::Refused)
+    };
+    assert_snapshot!(planned(&dry, &page()), @r"
+    update to bundle 2.33.07 (a7a7a7a7a7a7)
+    4 paths change: 1 new, 1 replaced, 1 deleted, 1 with other attributes
+      +  /opt/demo/new      1.5 kB
+      ~  /opt/demo/program  1.5 kB
+      -  /opt/demo/old
+      m  /etc/demo.conf
+    fetches 0 B; going back takes 2.0 kB of disk and about 1 min 5 s
+    ! it runs directly: undone by its rollback.sh
+    nothing was changed
+    ");
+    let unknown = Job { plan: Some(plan_of_files(vec![])), ..dry.clone() };
+    assert_snapshot!(planned(&Job { warnings: vec![], ..unknown }, &page()), @r"
+    update to bundle 2.33.07 (a7a7a7a7a7a7)
+    no package changes; what the bundle does to files is known once it is applied
+    nothing was changed
+    ");
+    let both = Job { plan: Some(one_change()), warnings: vec![], ..dry };
+    assert_snapshot!(planned(&both, &page()), @r"
+    update to bundle 2.33.07 (a7a7a7a7a7a7)
+    1 package changes: 1 upgraded
+      ↑  demo-app  1.0 → 2.0
+    what the bundle does to files is known once it is applied
+    fetches 1.5 MB; going back takes 2.0 kB of disk and about 1 min 5 s
+    nothing was changed
+    ");
+}
+
+#[test]
+fn of_many_paths_the_first_forty_are_shown() {
+    let files: Vec<FileChange> = (0..43).map(|at| file(&format!("/opt/demo/{at}"), FileAction::Create)).collect();
+    let done = Job {
+        plan: Some(plan_of_files(files)),
+        generation: Some(Generation(3)),
+        warnings: vec!["captured".to_owned()],
+        ..job(a_bundle(), JobState::Committed)
+    };
+    let shown = ended(&done, false, &page());
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), 2 + 40 + 2, "{shown}");
+    assert_eq!(lines[0], "✔ job 7: updated; generation 3 is in force");
+    assert_eq!(lines[1], "  bundle 2.33.07 (a7a7a7a7a7a7)");
+    assert_eq!(lines[41].trim(), "+  /opt/demo/39  1.5 kB");
+    assert_eq!(lines[42], "  and 3 more; --json shows all");
+    assert_eq!(lines[43], "  ! captured");
+}
+
+#[test]
+fn a_job_that_waits_for_its_restart_says_so() {
+    let waits = Job { message: "waiting for a window".into(), ..job(a_bundle(), JobState::Rebooting) };
+    assert_snapshot!(accepted(&waits, &page()), @r"
+    job 7: update to bundle 2.33.07 (a7a7a7a7a7a7), rebooting
+    how it ends: belay-agent status
+    ");
+}
+
+#[test]
+fn kept_bundles_are_a_table() {
+    let bundle = |version: &str, in_force| KeptBundle {
+        version: version.parse().unwrap(),
+        sha256: belay_protocol::Sha256::from_bytes([0xa7; 32]),
+        bytes: 2_048_000,
+        in_force,
+    };
+    let kept = Bundles { bundles: vec![bundle("2.33.07", true), bundle("2.33.06", false)] };
+    assert_snapshot!(bundles(&kept, &page()), @r"
+       version  digest        size
+    ▶  2.33.07  a7a7a7a7a7a7  2.0 MB
+       2.33.06  a7a7a7a7a7a7  2.0 MB
+    ");
+    assert_snapshot!(bundles(&Bundles::default(), &page()), @"no bundles: none was installed, or none is kept (bundle.keep_mb)");
+}
+
+#[test]
+fn what_the_server_wants_is_said_in_a_line() {
+    let server = ServerLink {
+        url: "https://belay.example".into(),
+        device: None,
+        authorized: Some(true),
+        last_contact: None,
+        last_error: None,
+    };
+    let wish = |action: &str, release: Option<&str>| ServerWish {
+        assignment: AssignmentRef { deployment: "spring".parse().unwrap(), attempt: 2 },
+        action: action.to_owned(),
+        release: release.map(|text| text.parse().unwrap()),
+    };
+    let shown = |wants| polled(&Polled { server: server.clone(), wants, job: Some(JobId(7)) }, &page());
+    assert_snapshot!(shown(None), @"✓ https://belay.example wants nothing done");
+    assert_snapshot!(shown(Some(wish("install_bundle", Some("2.33.07")))), @"✓ https://belay.example wants bundle 2.33.07 (spring, attempt 2); job 7 is at it");
+    assert_snapshot!(shown(Some(wish("install_packages", Some("2.0")))), @"✓ https://belay.example wants release 2.0 (spring, attempt 2); job 7 is at it");
+    assert_snapshot!(shown(Some(wish("roll_back", None))), @"✓ https://belay.example wants a way back (spring, attempt 2); job 7 is at it");
+    assert_snapshot!(shown(Some(wish("dance", None))), @"✓ https://belay.example wants something that only a newer belay-agent knows (spring, attempt 2); job 7 is at it");
+    let away = Polled { server: ServerLink { authorized: Some(false), ..server.clone() }, wants: None, job: None };
+    assert_snapshot!(polled(&away, &page()), @"✓ https://belay.example wants nothing done; an operator has to let this device in first");
 }
 
 #[test]

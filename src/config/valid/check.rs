@@ -7,7 +7,7 @@ use super::super::file::Check;
 use super::{seconds, some_seconds};
 use crate::machine::rules::{CheckSpec, Probe};
 
-pub(super) fn checks(checks: Vec<Check>) -> Result<Vec<CheckSpec>, Problem> {
+pub(in crate::config) fn checks(checks: Vec<Check>) -> Result<Vec<CheckSpec>, Problem> {
     let mut specs: Vec<CheckSpec> = Vec::new();
     for check in checks {
         if check.name.trim().is_empty() {
@@ -83,7 +83,8 @@ fn http(url: &str, status: Option<u16>) -> Result<Probe, String> {
     }
 }
 
-fn is_unit(unit: &str) -> bool {
+/// Whether a text can be the name of a unit.
+pub(crate) fn is_unit(unit: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte);
     !unit.is_empty() && !unit.starts_with('-') && unit.bytes().all(fits)
 }

@@ -21,7 +21,7 @@ async fn the_line_or_field_at_fault_is_named() {
     assert_snapshot!(text(world.local(json("/update", r#"{"packages":["aa"],"dryrun":true}"#)).await).await, @r#"
     400 Bad Request
     content-type: application/json
-    {"error":"bad_json","message":"the body is not the JSON that this route reads: dryrun: there is no such field; there are packages, dry_run, idempotency_key, approve","field":"dryrun"}
+    {"error":"bad_json","message":"the body is not the JSON that this route reads: dryrun: there is no such field; there are packages, bundle, dry_run, idempotency_key, approve","field":"dryrun"}
     "#);
     assert_snapshot!(text(world.local(json("/update", r#"{"filename":"a","filesize":3}"#)).await).await, @r#"
     400 Bad Request

@@ -202,7 +202,7 @@ async fn an_enrolment_reaches_the_link_and_says_how_it_stands() {
     let mut asked = world.link();
     let body = r#"{"server":"https://a","token":"t","distribution":"alpha","again":true}"#;
     let answer = tokio::join!(world.local(json("/server/enrol", body)), async {
-        let call = asked.recv().await.unwrap();
+        let Some(LinkCall::Enrol(call)) = asked.recv().await else { panic!("nobody enrols") };
         let request = call.request;
         assert_eq!(
             (request.server.as_deref(), request.token.as_deref(), request.again),
@@ -223,7 +223,7 @@ async fn an_enrolment_reaches_the_link_and_says_how_it_stands() {
     {"url":"https://a","device":"d1","authorized":true}
     "#);
     let answer = tokio::join!(world.local(empty(post("/server/enrol"))), async {
-        let call = asked.recv().await.unwrap();
+        let Some(LinkCall::Enrol(call)) = asked.recv().await else { panic!("nobody enrols") };
         assert_eq!(call.request, ServerEnrolRequest::default());
         call.answer.send(Err(EnrolError::NoServer)).unwrap();
     });

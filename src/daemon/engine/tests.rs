@@ -10,7 +10,8 @@ use belay_protocol::{Architecture, Closure, PackageId, PackageList, Sha256};
 use tempfile::TempDir;
 
 use super::*;
-use crate::machine::effect::{Applied, Facts, Inspected, Inspection, Planned, Survey, Undone};
+use crate::host::Content;
+use crate::machine::effect::{Applied, Arrived, Facts, Inspected, Inspection, Planned, Reboot, Survey, Undone};
 use crate::machine::rules::{GuardRules, PolicyRules};
 
 /// What an effect of a test's host waits for.
@@ -32,6 +33,8 @@ impl Host for Obedient {
             Effect::Survey if self.dumb => effect.failed(Failure::new(Reason::State, "another version")),
             Effect::Survey => Outcome::Surveyed(Ok(Survey::default())),
             Effect::Plan { request, .. } => Outcome::Planned(Ok(plan_of(request))),
+            Effect::Download { .. } => Outcome::Downloaded(Ok(arrived())),
+            Effect::Reboot { .. } => Outcome::Rebooting(Ok(Reboot::Done)),
             Effect::Fetch { .. } => Outcome::Fetched(Ok(())),
             Effect::Capture { .. } => Outcome::Captured(Ok(Vec::new())),
             Effect::Apply { .. } => Outcome::Applied(Applied::Done),
@@ -42,6 +45,12 @@ impl Host for Obedient {
             }
             Effect::Discard { .. } => Outcome::Discarded(Ok(())),
         }
+    }
+
+    fn receive(&self, download: &Effect, _: &mut dyn Content) -> Result<Arrived, Failure> {
+        (self.gate)(download);
+        self.done.lock().unwrap().push(download.clone());
+        Ok(arrived())
     }
 
     fn inspect(&self, _: &Inspection) -> Result<Inspected, Failure> {
@@ -92,7 +101,8 @@ impl Life {
     async fn hears(&self, attempt: u32, packages: PackageList) {
         let id = AssignmentRef { deployment: "spring".parse().unwrap(), attempt };
         let release = "v2".parse().unwrap();
-        let action = sync::Action::InstallPackages { release, packages, closure: None, approve: Vec::new() };
+        let action =
+            sync::Action::InstallPackages { release, packages, closure: None, approve: Vec::new(), manifest: None };
         let assignment = Some(Assignment { id, action, spread_s: 0 });
         self.handle.answered(SyncResponse { assignment, ..idle() }).await.expect("the engine should live");
     }
@@ -283,7 +293,7 @@ fn large_update(id: usize, count: usize) -> Request {
     let lines: Vec<String> =
         (0..count).map(|line| format!("p{id}-{line:05}-{}={}", "x".repeat(90), "1".repeat(98))).collect();
     let packages = PackageList::from_lines(lines.iter().map(String::as_str)).unwrap();
-    Request::Update { packages, dry_run: false, approve: Vec::new(), release: None }
+    Request::Update { packages, dry_run: false, approve: Vec::new(), release: None, bundle: None }
 }
 
 fn plan_of(request: &Request) -> Planned {
@@ -299,11 +309,21 @@ fn plan_of(request: &Request) -> Planned {
 }
 
 fn plan(changes: Vec<Change>) -> Plan {
-    Plan { changes, status: Sha256::from_bytes([7; 32]), download_bytes: 1_000, undo: UndoCost::default() }
+    Plan {
+        changes,
+        status: Sha256::from_bytes([7; 32]),
+        download_bytes: 1_000,
+        undo: UndoCost::default(),
+        files: Vec::new(),
+    }
+}
+
+fn arrived() -> Arrived {
+    Arrived { version: "2.0".parse().unwrap(), packages: PackageList::default(), warnings: Vec::new() }
 }
 
 fn facts() -> Facts {
-    Facts { free_bytes: 1 << 40, denied: Vec::new() }
+    Facts { free_bytes: 1 << 40, denied: Vec::new(), denied_releases: Vec::new() }
 }
 
 fn install(package: &PackageId) -> Change {
@@ -334,6 +354,7 @@ fn permissive() -> Rules {
             protected: Vec::new(),
             one_way: Vec::new(),
             boot: Vec::new(),
+            paths: Vec::new(),
             reserve_bytes: 0,
         },
         policy: PolicyRules {

@@ -22,6 +22,7 @@ use belay_protocol::{Architecture, Failure, PackageId, PackageList, Reason, Sha2
 use crate::config::settings::{Packages, Scripts};
 use crate::durable;
 
+use super::boot;
 use super::command::Command;
 use super::device::{ArchiveSource, Device, Inventory, Mend, PackageRecord, ShippedPath, TransactError, Transaction};
 use super::dpkg::Dpkg;
@@ -46,6 +47,8 @@ pub struct AptSettings {
     /// Our own executable; apt runs a copy of it in the work folder as `PROGRAM apt-hook FILE`. `/proc/self/exe` is the
     /// one that is running, also where its file was replaced.
     pub program: PathBuf,
+    /// The words that start the device again.
+    pub reboot_command: Vec<String>,
 }
 
 /// A root on which real apt and dpkg install.
@@ -223,6 +226,18 @@ impl Device for AptDevice {
 
     fn audit(&self) -> Result<Vec<String>, Failure> {
         self.dpkg.audit()
+    }
+
+    fn boot_id(&self) -> Result<String, Failure> {
+        boot::boot_id(&self.settings.root)
+    }
+
+    fn reboot_wanted(&self) -> Option<String> {
+        boot::wanted(&self.settings.root)
+    }
+
+    fn reboot(&self) -> Result<(), Failure> {
+        boot::reboot(&self.settings.root, &self.settings.reboot_command)
     }
 
     fn preflight(&self) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 
 /// Something that a child said.
 pub(super) enum Event {
@@ -15,7 +15,7 @@ pub(super) enum Event {
 }
 
 /// Forwards a stream in pieces until it is closed.
-pub(super) fn bytes(stream: Option<impl Read + Send + 'static>, wrap: fn(Vec<u8>) -> Event, sender: Sender<Event>) {
+pub(super) fn bytes(stream: Option<impl Read + Send + 'static>, wrap: fn(Vec<u8>) -> Event, sender: SyncSender<Event>) {
     let Some(mut stream) = stream else { return };
     std::thread::spawn(move || {
         let mut buffer = vec![0; 16 * 1024];
@@ -28,7 +28,7 @@ pub(super) fn bytes(stream: Option<impl Read + Send + 'static>, wrap: fn(Vec<u8>
 }
 
 /// Forwards a stream line by line until it is closed; an overlong line is cut.
-pub(super) fn lines(stream: impl Read + Send + 'static, sender: Sender<Event>) {
+pub(super) fn lines(stream: impl Read + Send + 'static, sender: SyncSender<Event>) {
     std::thread::spawn(move || {
         let mut reader = BufReader::new(stream);
         let mut line = Vec::new();

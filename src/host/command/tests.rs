@@ -96,3 +96,32 @@ fn without_a_unit_a_session_of_its_own_keeps_code_status_and_time_limit() {
     assert!(Command::new("sleep").arg("1.2").run().unwrap().success());
     assert!(!folder.path().join("late").exists(), "a grandchild lived on");
 }
+
+#[test]
+fn a_log_gets_both_streams_in_order_and_keeps_the_beginning_and_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let finished = shell("echo one; echo two >&2; echo three").log(&log, 100).run().unwrap();
+    assert_eq!((&*finished.stdout, &*finished.stderr), ("", ""));
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "one\ntwo\nthree\n");
+    shell("echo first; head -c 1000 /dev/zero | tr '\\0' x; echo last").log(&log, 20).run().unwrap();
+    let expected = "one\ntwo\nthree\nfirst\nxxxx\n[991 bytes left out]\nxxxxxlast\n";
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), expected);
+}
+
+#[test]
+fn a_log_holds_what_was_said_before_time_was_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let error = shell("echo waiting; sleep 600").log(&log, 100).timeout(Duration::from_millis(500)).run().unwrap_err();
+    assert!(matches!(error, CommandError::Timeout { .. }), "{error}");
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "waiting\n");
+}
+
+#[test]
+fn a_units_properties_come_before_its_program() {
+    let argv = shell("true").property("MemoryMax=64M").unit(Some("belay-bundle-1".into())).argv(false);
+    let setting = argv.iter().position(|word| word == "--property=MemoryMax=64M").unwrap();
+    assert!(setting < argv.iter().position(|word| word == "--").unwrap());
+    assert!(!shell("true").property("MemoryMax=64M").argv(false).iter().any(|word| word == "--property=MemoryMax=64M"));
+}

@@ -10,7 +10,7 @@ use super::probe::{Seen, of_child};
 use crate::host::command::{Command, Finished};
 
 /// Whether systemd runs the device whose root this is: the machine's own, and not a sandbox on it.
-pub(super) fn runs(root: &Path) -> bool {
+pub(in crate::host) fn runs(root: &Path) -> bool {
     root == Path::new("/") && Path::new("/run/systemd/system").is_dir()
 }
 

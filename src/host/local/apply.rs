@@ -8,7 +8,7 @@ use belay_protocol::{Failure, Reason};
 use super::Inner;
 use super::prepare::listed;
 use crate::host::device::{Archive, Inventory, PackageRef, Rung, TransactError, Transaction};
-use crate::host::ledger::Phase;
+use crate::host::ledger::{PendingReboot, Phase};
 use crate::host::vault::ObjectKind;
 use crate::host::{health, marks};
 use crate::machine::effect::Applied;
@@ -29,7 +29,8 @@ impl Inner {
         };
         match open.phase {
             Phase::Captured => {}
-            Phase::Applied | Phase::Verified | Phase::Committing => return Applied::Done,
+            Phase::Applied => return done(Vec::new(), open.reboot.map(|pending| pending.why)),
+            Phase::Verified | Phase::Committing => return Applied::Done,
             Phase::Opened | Phase::Planned | Phase::Fetched => {
                 return Applied::Untouched(Failure::new(
                     Reason::State,
@@ -44,22 +45,64 @@ impl Inner {
         if let Err(failure) = self.ledger.enter(Phase::Applying) {
             return Applied::Untouched(failure);
         }
-        match self.device.transact(&self.as_transaction(&plan), tell) {
-            Err(TransactError::Untouched(failure)) => match self.ledger.enter(Phase::Captured) {
+        let mut touched = false;
+        self.notes.clear();
+        let wanted_before = self.device.reboot_wanted();
+        let carried = self.carry_out(&open, &plan, tell, &mut touched).and_then(|reboot| {
+            let new = self.device.reboot_wanted().filter(|_| wanted_before.is_none());
+            let pending = self.pending(reboot.or(new))?;
+            self.receipt_of_change(pending.clone())?;
+            Ok(pending.map(|pending| pending.why))
+        });
+        if let Err(failure) = self.clear_scratch() {
+            tracing::warn!("what the script wrote is removed later: {}", failure.message);
+        }
+        match carried {
+            Ok(reboot) => done(std::mem::take(&mut self.notes), reboot),
+            Err(failure) if touched => Applied::Touched(failure),
+            Err(failure) => match self.ledger.enter(Phase::Captured) {
                 Ok(()) => Applied::Untouched(failure),
                 Err(state) => Applied::Touched(state),
-            },
-            Err(TransactError::Touched { failure, .. }) => {
-                Applied::Touched(Failure::new(Reason::ApplyFailed, failure.message))
-            }
-            Ok(()) => match self.finish(&open, &plan) {
-                Ok(()) => Applied::Done,
-                Err(failure) => Applied::Touched(failure),
             },
         }
     }
 
-    /// Sets the marks right, checks that the result is the plan, writes the receipt.
+    /// Changes packages, then files. Sets `touched` before the first thing that may have been changed. Returns why the
+    /// device must start again, where the bundle says so.
+    fn carry_out(
+        &mut self,
+        open: &crate::host::ledger::Transaction,
+        plan: &Plan,
+        tell: &dyn Fn(f32, &str),
+        touched: &mut bool,
+    ) -> Result<Option<String>, Failure> {
+        if !plan.is_empty() {
+            match self.device.transact(&self.as_transaction(plan), tell) {
+                Err(TransactError::Untouched(failure)) => return Err(failure),
+                Err(TransactError::Touched { failure, .. }) => {
+                    *touched = true;
+                    return Err(Failure::new(Reason::ApplyFailed, failure.message));
+                }
+                Ok(()) => *touched = true,
+            }
+            self.finish(open, plan)?;
+        }
+        self.install_bundle(open, tell, touched)
+    }
+
+    fn receipt_of_change(&mut self, pending: Option<PendingReboot>) -> Result<(), Failure> {
+        self.ledger.write(|entries| {
+            if let Some(open) = &mut entries.open {
+                open.phase = Phase::Applied;
+                if let Some(part) = open.bundle.as_mut() {
+                    part.reboot |= pending.is_some();
+                }
+                open.reboot = pending;
+            }
+        })
+    }
+
+    /// Sets the marks right, checks that the result is the plan.
     fn finish(&mut self, open: &crate::host::ledger::Transaction, plan: &Plan) -> Result<(), Failure> {
         let list = listed(open);
         for stored in self.load_points(&open.points)? {
@@ -75,7 +118,7 @@ impl Inner {
             let message = format!("apt ended well, but the result is not the plan: {}", differences.join("; "));
             return Err(Failure::new(Reason::ResultDiffers, message));
         }
-        self.ledger.enter(Phase::Applied)
+        Ok(())
     }
 
     fn as_transaction(&self, plan: &Plan) -> Transaction {
@@ -120,6 +163,10 @@ impl Inner {
                 return Err(Failure::new(Reason::Interrupted, message));
             }
         }
+        if self.awaits_reboot(&open)? {
+            let message = "the device was not started again since the change; it cannot be judged";
+            return Err(Failure::new(Reason::RebootFailed, message));
+        }
         if self.keep_out.is_none() {
             self.keep_out = Some(self.device.lock()?);
         }
@@ -136,7 +183,11 @@ impl Inner {
         })?;
         let points = self.load_points(&open.points)?;
         let before = points.first().map(|stored| stored.point.vitals.clone()).unwrap_or_default();
-        let checks = health::run_checks(self.device.root(), &self.settings.health, tell);
+        let mut gate_settings = self.settings.health.clone();
+        if let Some(bundle) = self.bundle_of(&open)? {
+            gate_settings.checks.extend(bundle.description.checks);
+        }
+        let checks = health::run_checks(self.device.root(), &gate_settings, tell);
         let after = health::vitals(self.device.root(), self.device.audit()?)?;
         let health = Health { before, after, checks };
         if matches!(gate::judge(&health), gate::Verdict::Healthy { .. }) {
@@ -144,6 +195,10 @@ impl Inner {
         }
         Ok(health)
     }
+}
+
+fn done(notes: Vec<String>, reboot: Option<String>) -> Applied {
+    if notes.is_empty() && reboot.is_none() { Applied::Done } else { Applied::DoneWith { notes, reboot } }
 }
 
 /// Where the inventory is not what the plan wanted, one sentence each.

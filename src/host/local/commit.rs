@@ -1,5 +1,7 @@
 //! Commit: the job's new state becomes the generation in force, its restore point the way back.
 
+use std::path::Path;
+
 use belay_protocol::job::{Generation, JobId, JobState};
 use belay_protocol::plan::Plan;
 use belay_protocol::{Failure, Reason, ReleaseVersion};
@@ -7,6 +9,7 @@ use belay_protocol::{Failure, Reason, ReleaseVersion};
 use super::prepare::listed;
 use super::{Inner, closure};
 use crate::clock;
+use crate::host::bundle::files::FilePlan;
 use crate::host::ledger::{GenerationEntry, Phase, Transaction, verdict};
 use crate::host::restore_point::{self, CapturedPackage, Commit};
 use crate::host::rollback_file;
@@ -18,7 +21,8 @@ impl Inner {
             return Ok(closed.generation);
         }
         let (open, plan) = self.planned(job)?;
-        if let (true, Phase::Planned, Some(release)) = (plan.is_empty(), &open.phase, open.request.release()) {
+        let nothing = plan.is_empty() && open.request.bundle().is_none();
+        if let (true, Phase::Planned, Some(release)) = (nothing, &open.phase, open.request.release()) {
             return self.commit_nothing(&open, &plan, release.clone());
         }
         match open.phase {
@@ -42,7 +46,12 @@ impl Inner {
         };
         let at = clock::now();
         let inventory = self.device.inventory()?;
-        let text = rollback_file::text(&listed(&open), &inventory);
+        let list = listed(&open);
+        // A bundle without packages says nothing about versions of packages.
+        let text = match list.is_empty() {
+            true => rollback_file::read(&self.settings.rollback_file())?,
+            false => Some(rollback_file::text(&list, &inventory)),
+        };
         let generation = Generation(stored.point.id);
         let after = Tree::measure(self.device.root(), &stored.point.scope)?;
         let left =
@@ -51,19 +60,20 @@ impl Inner {
             generation,
             committed_at: at,
             touched: tree::diff(&stored.point.tree, &after),
-            rollback_file: Some(text.clone()),
+            rollback_file: text.clone(),
             packages: stored.point.packages.iter().map(left).collect(),
             automatic: inventory.automatic.clone(),
         };
         stored.commit(commit)?;
-        rollback_file::put(&self.settings.rollback_file(), Some(&text))?;
+        rollback_file::put(&self.settings.rollback_file(), text.as_deref())?;
         let entry = GenerationEntry {
             generation,
             parent: stored.point.parent,
             job,
             committed_at: at,
-            changes: plan.changes.iter().map(belay_protocol::plan::Change::describe).collect(),
-            release: open.request.release().cloned(),
+            changes: self.describe(&open, &plan, &stored.folder)?,
+            release: open.bundle.as_ref().map(|part| &part.version).or(open.request.release()).cloned(),
+            bundle: open.bundle.clone(),
             closure: Some(closure::resolved(&listed(&open), open.request.closure(), &plan, &inventory)),
         };
         let closed = verdict(&open, JobState::Committed, None, generation, at);
@@ -74,6 +84,19 @@ impl Inner {
         self.keep_out = None;
         self.retire();
         Ok(generation)
+    }
+
+    /// What a job changed, a line a package, and one for its bundle.
+    fn describe(&self, open: &Transaction, plan: &Plan, folder: &Path) -> Result<Vec<String>, Failure> {
+        let bundle = match &open.bundle {
+            None => None,
+            Some(part) => Some(match FilePlan::load(folder)?.map(|plan| plan.shown().len()) {
+                Some(1) => format!("bundle {}: 1 path", part.version),
+                Some(paths) => format!("bundle {}: {paths} paths", part.version),
+                None => format!("bundle {}", part.version),
+            }),
+        };
+        Ok(bundle.into_iter().chain(plan.changes.iter().map(belay_protocol::plan::Change::describe)).collect())
     }
 
     /// Notes that a release is in force which the device was as already. No generation: a way back would lead nowhere,
@@ -100,8 +123,9 @@ impl Inner {
     /// Drops what retention no longer keeps. A failure here costs space, not safety, so it only warns.
     pub(super) fn retire(&mut self) {
         let rules = self.settings.vault.clone();
-        if let Err(failure) = self.prune(&rules) {
-            tracing::warn!("old restore points could not be dropped: {}", failure.message);
+        let pruned = self.prune(&rules).and_then(|_| self.prune_bundles()).and_then(|()| self.prune_logs());
+        if let Err(failure) = pruned {
+            tracing::warn!("old restore points, bundles or logs could not be dropped: {}", failure.message);
         }
     }
 
@@ -112,7 +136,7 @@ impl Inner {
         let (kept, dropped) = restore_point::keep(&restore_point::weigh(&listing.points), rules, &open, clock::now());
         if !dropped.is_empty() {
             self.ledger.write(|entries| {
-                entries.generations.retain(|entry| !dropped.contains(&entry.generation.0));
+                entries.drop_generations(&dropped);
             })?;
         }
         for id in &dropped {

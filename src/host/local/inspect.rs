@@ -4,6 +4,7 @@ use belay_protocol::sync::Installed;
 use belay_protocol::{Failure, Reason};
 
 use super::{Inner, closure};
+use crate::host::bundle::files::FilePlan;
 use crate::host::restore_point;
 use crate::machine::effect::{Inspected, Inspection};
 
@@ -21,6 +22,13 @@ impl Inner {
         };
         // A release whose versions are no longer known cannot be measured.
         let release = release.filter(|_| closure.is_some() && drift.is_empty()).cloned();
+        // A file that a program rewrote since does not make another release of it.
+        let way: Vec<u64> = entries.way_back().iter().map(|entry| entry.generation.0).collect();
+        if entries.bundle_in_force().is_some() {
+            let points = restore_point::list(&self.points_dir())?.points;
+            let on_the_way: Vec<_> = points.into_iter().filter(|stored| way.contains(&stored.point.id)).collect();
+            drift.extend(self.files_drift(&on_the_way, false)?);
+        }
         if let Some(beyond) = drift.len().checked_sub(SENTENCES).filter(|beyond| *beyond > 0) {
             drift.truncate(SENTENCES - 1);
             drift.push(format!("and {} more", beyond + 1));
@@ -47,6 +55,7 @@ impl Inner {
                 };
                 self.findings(&stored).map(Inspected::Findings)
             }
+            Inspection::Bundles => Ok(Inspected::Bundles(self.kept_bundles()?)),
             Inspection::Measure => Ok(Inspected::Measured(self.measure()?)),
             Inspection::VerifyDevice => self.verify_device().map(Inspected::Findings),
             Inspection::Prune { keep } => {
@@ -74,7 +83,11 @@ impl Inner {
     }
 
     fn findings(&self, stored: &restore_point::Stored) -> Result<Vec<String>, Failure> {
-        restore_point::verify(stored, &self.vault, self.device.root(), self.device.architecture())
+        let mut findings = restore_point::verify(stored, &self.vault, self.device.root(), self.device.architecture())?;
+        if let Some(plan) = FilePlan::load(&stored.folder)? {
+            findings.extend(plan.verify(&stored.folder)?);
+        }
+        Ok(findings)
     }
 
     /// What is not as the generation in force left it, and what going back from it would miss.

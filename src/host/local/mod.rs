@@ -4,11 +4,13 @@
 //! was done is unknown, so it is undone.
 
 mod apply;
+mod bundle;
 mod closure;
 mod commit;
 mod inspect;
 mod plan;
 mod prepare;
+mod reboot;
 mod rebuild;
 mod recover;
 mod roll_back;
@@ -23,17 +25,17 @@ use belay_protocol::job::{JobId, JobState, Progress};
 use belay_protocol::{Failure, Reason};
 use nix::fcntl::{Flock, FlockArg};
 
-use super::Host;
 use super::apt::{AptDevice, AptSettings};
 use super::device::Device;
 use super::disk;
 use super::ledger::Ledger;
 use super::vault::Vault;
+use super::{Content, Host};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::durable;
 use crate::failpoint;
-use crate::machine::effect::{Effect, Inspected, Inspection, Outcome};
+use crate::machine::effect::{Arrived, Effect, Inspected, Inspection, Outcome};
 
 use plan::Order;
 
@@ -51,6 +53,10 @@ pub(super) struct Inner {
     ledger: Ledger,
     /// Keeps other package managers out between applying and the verdict.
     keep_out: Option<Box<dyn Send>>,
+    /// What a person should know of the job under way, for its end.
+    notes: Vec<String>,
+    /// This program, at a path where it can be run again.
+    program: PathBuf,
     /// Keeps a second host away from the same state folder.
     _alone: Flock<std::fs::File>,
 }
@@ -79,14 +85,23 @@ impl LocalHost {
             scripts: settings.root.scripts,
             work,
             packages: settings.packages.clone(),
+            reboot_command: settings.reboot_command.clone(),
             // Not by its path: an update of the agent itself puts another program there.
             program: PathBuf::from("/proc/self/exe"),
         })?;
-        Self::on(settings, Box::new(device))
+        // apt's hook keeps a copy: an update of the agent itself takes the file away that this process was started from.
+        let program = device.program().to_owned();
+        Self::with_program(settings, Box::new(device), program)
     }
 
     /// Opens the host on a given device.
     pub fn on(settings: &Settings, device: Box<dyn Device>) -> Result<Self, Failure> {
+        let program = std::env::current_exe()
+            .map_err(|error| Failure::new(Reason::State, format!("failed to find this program's own file: {error}")))?;
+        Self::with_program(settings, device, program)
+    }
+
+    fn with_program(settings: &Settings, device: Box<dyn Device>, program: PathBuf) -> Result<Self, Failure> {
         let dir = settings.host_dir();
         folder(&dir)?;
         let alone = lock_folder(dir.join("lock"))?;
@@ -96,8 +111,17 @@ impl LocalHost {
         let (ledger, found) = Ledger::open(&dir.join("ledger"))?;
         let clock = Clock::new(settings.time_zone.as_deref())
             .map_err(|error| Failure::new(Reason::State, format!("policy.time_zone is not known: {error}")))?;
-        let mut inner =
-            Inner { settings: settings.clone(), device, clock, vault, ledger, keep_out: None, _alone: alone };
+        let mut inner = Inner {
+            settings: settings.clone(),
+            device,
+            clock,
+            vault,
+            ledger,
+            keep_out: None,
+            notes: Vec::new(),
+            program,
+            _alone: alone,
+        };
         if !found {
             inner.rebuild_ledger()?;
         }
@@ -127,6 +151,13 @@ impl Host for LocalHost {
         outcome
     }
 
+    fn receive(&self, download: &Effect, mut content: &mut dyn Content) -> Result<Arrived, Failure> {
+        failpoint!("host.effect.before");
+        let arrived = self.lock().receive(download, &mut content);
+        failpoint!("host.effect.after");
+        arrived
+    }
+
     fn inspect(&self, inspection: &Inspection) -> Result<Inspected, Failure> {
         self.lock().inspect(inspection)
     }
@@ -143,6 +174,10 @@ impl Inner {
                 let order = Order { job: *job, request, assignment: assignment.as_ref() };
                 Outcome::Planned(self.plan(&order, &tell(JobState::Planning, *job)))
             }
+            Effect::Download { .. } => {
+                Outcome::Downloaded(Err(Failure::new(Reason::State, "a bundle's content must be handed over")))
+            }
+            Effect::Reboot { job } => Outcome::Rebooting(self.reboot(*job)),
             Effect::Fetch { job } => Outcome::Fetched(self.fetch(*job, &tell(JobState::Fetching, *job))),
             Effect::Capture { job } => Outcome::Captured(self.capture(*job, &tell(JobState::Capturing, *job))),
             Effect::Apply { job } => Outcome::Applied(self.apply(*job, &tell(JobState::Applying, *job))),

@@ -10,7 +10,7 @@ use belay_protocol::{Closure, Failure, PackageId, PackageList, Reason, ReleaseOr
 use super::undo::Route;
 use super::{Inner, closure};
 use crate::host::device::Rung;
-use crate::host::ledger::{Phase, Transaction};
+use crate::host::ledger::{BundlePart, Phase, Transaction};
 use crate::machine::effect::{Facts, Planned};
 use crate::machine::{guard, policy};
 
@@ -30,7 +30,7 @@ impl Inner {
         let counting = policy::with_counting_approvals(order.request, by_server, &self.settings.rules.policy);
         let order = &Order { request: &counting, ..*order };
         match order.request {
-            Request::Update { packages, dry_run, approve, release } => {
+            Request::Update { packages, dry_run, approve, release, bundle } => {
                 // From here on a package has one name, whatever the list calls it.
                 let packages = packages.on(self.device.architecture()).map_err(|package| in_two_versions(&package))?;
                 let own = Request::Update {
@@ -38,6 +38,7 @@ impl Inner {
                     dry_run: *dry_run,
                     approve: approve.clone(),
                     release: release.as_ref().map(|order| self.on_device(order)),
+                    bundle: bundle.clone(),
                 };
                 self.plan_update(&Order { request: &own, ..*order }, &packages, tell)
             }
@@ -55,21 +56,29 @@ impl Inner {
         let rules = &self.settings.rules.policy;
         policy::check(order.request, rules, &self.clock.now())
             .map_err(|failure| policy::with_setting(failure, order.assignment.is_some(), rules))?;
+        if let Request::Update { release, bundle: None, .. } = order.request {
+            self.vouch_for_list(release.as_ref(), packages)?;
+        }
         self.begin(order)?;
         let status = self.device.status_digest()?;
         let pinned = order.request.closure();
-        let changes = self.resolve(packages, pinned, tell)?;
+        let bundle = self.plan_bundle(order, packages)?;
+        let changes = match bundle.is_some() && packages.is_empty() {
+            true => Vec::new(),
+            false => self.resolve(packages, pinned, tell)?,
+        };
         let inventory = self.device.inventory()?;
         let replaced = changes.iter().filter(|change| change.old.is_some());
         let installed_kib = replaced
             .filter_map(|change| inventory.packages.get(&change.package))
             .map(|record| record.installed_kib)
             .sum();
-        let plan = Plan {
+        let mut plan = Plan {
             download_bytes: changes.iter().filter_map(|change| change.new.as_ref()).map(|new| new.size).sum(),
-            undo: cost(installed_kib, &changes),
+            undo: cost(installed_kib, &changes).and(bundle.as_ref().map_or(0, |bundle| bundle.bytes)),
             changes,
             status,
+            files: Vec::new(),
         };
         if let Some(wrong) =
             pinned.map(|pinned| closure::missed(pinned, &plan, &inventory)).filter(|wrong| !wrong.is_empty())
@@ -79,8 +88,13 @@ impl Inner {
         let closure = closure::resolved(packages, pinned, &plan, &inventory);
         // A listed name that is no package itself was answered by another one: nobody else can be held to that.
         let whole = packages.specs().iter().all(|spec| closure.packages.iter().any(|one| one.package == spec.package));
-        self.receipt_of_plan(plan.clone())?;
-        let warnings = self.device.preflight();
+        self.receipt_of_plan(plan.clone(), bundle.as_ref().map(|bundle| bundle.part.clone()))?;
+        let mut warnings = if plan.is_empty() { Vec::new() } else { self.device.preflight() };
+        warnings.extend(bundle.into_iter().flat_map(|bundle| bundle.warnings));
+        if let (Request::Update { dry_run: true, .. }, Some(open)) = (order.request, &self.ledger.entries().open) {
+            tell(50.0, "running install.sh over an overlay");
+            plan.files = self.rehearse_dry(open)?;
+        }
         Ok(Planned { plan, facts: self.facts()?, warnings, closure: whole.then_some(closure) })
     }
 
@@ -105,7 +119,7 @@ impl Inner {
 
     fn on_device(&self, order: &ReleaseOrder) -> ReleaseOrder {
         let closure = order.closure.as_ref().map(|closure| closure::on(closure, self.device.architecture()));
-        ReleaseOrder { version: order.version.clone(), closure }
+        ReleaseOrder { version: order.version.clone(), closure, manifest: order.manifest.clone() }
     }
 
     /// Refuses a way back from another release than the one in force, and one that a server orders too late. Where the
@@ -142,8 +156,9 @@ impl Inner {
     fn plan_unmark(&mut self, order: &Order<'_>) -> Result<Planned, Failure> {
         self.begin(order)?;
         let status = self.device.status_digest()?;
-        let plan = Plan { changes: Vec::new(), status, download_bytes: 0, undo: UndoCost::default() };
-        self.receipt_of_plan(plan.clone())?;
+        let plan =
+            Plan { changes: Vec::new(), status, download_bytes: 0, undo: UndoCost::default(), files: Vec::new() };
+        self.receipt_of_plan(plan.clone(), None)?;
         Ok(Planned { plan, facts: self.facts()?, warnings: Vec::new(), closure: None })
     }
 
@@ -178,6 +193,7 @@ impl Inner {
             status: self.device.status_digest()?,
             download_bytes: 0,
             undo: UndoCost::default(),
+            files: Vec::new(),
         };
         let job = order.job;
         let open = Transaction {
@@ -193,6 +209,8 @@ impl Inner {
             verifications: 0,
             stuck: None,
             assignment: order.assignment.cloned(),
+            bundle: None,
+            reboot: None,
         };
         if !route.unfinished {
             self.drop_prepared(job)?;
@@ -264,15 +282,18 @@ impl Inner {
                 verifications: 0,
                 stuck: None,
                 assignment: order.assignment.cloned(),
+                bundle: None,
+                reboot: None,
             });
         })
     }
 
-    fn receipt_of_plan(&mut self, plan: Plan) -> Result<(), Failure> {
+    fn receipt_of_plan(&mut self, plan: Plan, bundle: Option<BundlePart>) -> Result<(), Failure> {
         self.ledger.write(|entries| {
             if let Some(open) = &mut entries.open {
                 open.phase = Phase::Planned;
                 open.plan = Some(plan);
+                open.bundle = bundle;
             }
         })
     }
@@ -289,7 +310,11 @@ impl Inner {
         };
         let root = free(self.device.root())?;
         let own = free(&self.settings.host_dir())?;
-        Ok(Facts { free_bytes: root.min(own), denied: self.ledger.entries().denied.iter().cloned().collect() })
+        Ok(Facts {
+            free_bytes: root.min(own),
+            denied: self.ledger.entries().denied.iter().cloned().collect(),
+            denied_releases: self.ledger.entries().denied_releases.iter().cloned().collect(),
+        })
     }
 }
 

@@ -26,7 +26,9 @@ impl Inner {
                 .map(drop)
                 .map_err(|failure| Failure::new(failure.reason, format!("{}: {}", change.package, failure.message)))
         };
-        self.device.fetch(&plan.changes, &mut take, tell)?;
+        if !plan.is_empty() {
+            self.device.fetch(&plan.changes, &mut take, tell)?;
+        }
         self.ledger.enter(Phase::Fetched)
     }
 
@@ -44,6 +46,7 @@ impl Inner {
             | Phase::RollingBack { .. } => return Err(out_of_order(job, "captured", &open.phase)),
         }
         let id = self.ledger.entries().next_point;
+        let paths = self.bundle_of(&open)?.map(|stored| stored.description.changed_paths()).unwrap_or_default();
         let context = Context {
             job,
             id,
@@ -56,6 +59,8 @@ impl Inner {
             program: Some(std::path::Path::new("/proc/self/exe")),
             undo: self.settings.packages.undo,
             boot: touches_boot(&plan, &self.settings.rules.guard.boot),
+            bundle: open.bundle.as_ref(),
+            paths: &paths,
         };
         tell(0.0, "keeping what undo needs");
         let captured = restore_point::capture(&*self.device, &self.vault, &self.points_dir(), &plan, &context)?;
@@ -75,7 +80,11 @@ impl Inner {
             return Ok(());
         }
         self.drop_prepared(job)?;
-        self.ledger.write(|entries| entries.open = None)
+        self.ledger.write(|entries| entries.open = None)?;
+        if let Err(failure) = self.prune_bundles() {
+            tracing::warn!("bundles beyond bundle.keep_mb could not be dropped: {}", failure.message);
+        }
+        Ok(())
     }
 
     /// Drops the restore point of the open transaction, which changed nothing.

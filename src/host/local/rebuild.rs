@@ -79,13 +79,20 @@ fn generation_of(stored: &Stored) -> GenerationEntry {
         committed_at: stored.commit.as_ref().map_or(point.taken_at, |commit| commit.committed_at),
         changes: point.packages.iter().map(describe).collect(),
         // Only the ledger knew; the server sees that no release is in force and decides anew.
-        release: None,
+        release: stored.point.bundle.as_ref().map(|bundle| bundle.version.clone()),
         closure: None,
+        bundle: stored.point.bundle.clone(),
     }
 }
 
 fn request_of(stored: &Stored) -> Request {
-    Request::Update { packages: stored.point.request.clone(), dry_run: false, approve: Vec::new(), release: None }
+    Request::Update {
+        packages: stored.point.request.clone(),
+        dry_run: false,
+        approve: Vec::new(),
+        release: None,
+        bundle: None,
+    }
 }
 
 fn closed(stored: &Stored, end: JobState) -> Closed {
@@ -119,6 +126,8 @@ fn open(stored: &Stored) -> Transaction {
         verifications: 0,
         stuck: None,
         assignment: None,
+        bundle: None,
+        reboot: None,
     }
 }
 
@@ -147,5 +156,7 @@ fn way_back(points: &[Stored], ids: &[u64]) -> Option<Transaction> {
         verifications: 0,
         stuck: None,
         assignment: None,
+        bundle: None,
+        reboot: None,
     })
 }

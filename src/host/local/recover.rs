@@ -8,6 +8,9 @@ use crate::machine::gate;
 
 impl Inner {
     pub(super) fn recover(&mut self) {
+        if let Err(failure) = self.clear_scratch() {
+            tracing::warn!("what an interrupted script left is removed later: {}", failure.message);
+        }
         let Some(open) = self.ledger.entries().open.clone() else { return };
         if open.stuck.is_some() || !open.phase.touches() {
             return;
@@ -20,6 +23,8 @@ impl Inner {
                 self.go_back(&open, &Failure::new(Reason::Interrupted, message))
             }
             Phase::RollingBack { because } => self.go_back(&open, because),
+            // The daemon has it started again, in a window.
+            Phase::Applied if self.awaits_reboot(&open).unwrap_or(false) => return,
             Phase::Applied => self.judge(&open),
             Phase::Verified | Phase::Committing => {
                 self.commit(open.job).map(drop).or_else(|failure| self.go_back(&open, &failure))

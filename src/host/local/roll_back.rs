@@ -1,7 +1,7 @@
 //! Going back: of an update that failed, or of generations that were asked to be undone.
 
 use belay_protocol::job::{Generation, JobId, JobState};
-use belay_protocol::{Failure, Reason};
+use belay_protocol::{Failure, Reason, ReleaseVersion};
 
 use super::Inner;
 use crate::clock;
@@ -116,6 +116,9 @@ impl Inner {
         report: super::undo::Report,
     ) -> Result<Undone, Failure> {
         let at = clock::now();
+        let committed = points.iter().filter(|stored| stored.commit.is_some());
+        let wanted = committed.filter_map(|stored| self.part_of(stored)).any(|part| part.reboot);
+        let runs_new = wanted || (open.reboot.is_some() && !self.awaits_reboot(open)?);
         // Oldest last: the newest holds the record of which paths go back, and a repeated try needs it.
         for stored in points.iter_mut().rev() {
             stored.mark_undone(UndoneMark { job: open.job, at })?;
@@ -130,6 +133,11 @@ impl Inner {
         // A power cut says nothing about the versions that it hit.
         let blamed = because.reason != Reason::Interrupted;
         let left: Vec<Denied> = points.iter().filter(|_| blamed).flat_map(left_versions).collect();
+        let releases: Vec<ReleaseVersion> = points
+            .iter()
+            .filter(|_| blamed)
+            .filter_map(|stored| Some(stored.point.bundle.as_ref()?.version.clone()))
+            .collect();
         let undone_points: Vec<Generation> = points.iter().map(|stored| Generation(stored.point.id)).collect();
         self.ledger.close(closed, |entries| {
             entries.generation = generation;
@@ -137,9 +145,12 @@ impl Inner {
             for denied in left {
                 entries.deny(denied);
             }
+            releases.into_iter().for_each(|release| entries.deny_release(release));
         })?;
         self.retire();
-        Ok(Undone { generation, forced: report.forced, reported: report.reported })
+        let mut reported = report.reported;
+        reported.extend(self.reboot_after_undo(runs_new));
+        Ok(Undone { generation, forced: report.forced, reported })
     }
 
     /// Reads restore points, newest first.

@@ -69,14 +69,18 @@ impl Inner {
         }
         settling.prepare()?;
         let mut report = Report::default();
+        tell(5.0, "putting the files of bundles back");
+        let withdrawn = self.withdraw(points)?;
         self.climb(points, tell, &mut report)?;
         tell(80.0, "clearing away what an interrupted dpkg left");
         report.reported = leftovers::remove(&*self.device, &self.vault, points)?;
+        report.reported.extend(withdrawn);
         tell(90.0, "putting files, marks and holds back");
         report.reported.extend(settling.settle()?);
         let tree = settling.measure()?;
         let differences = undo::differences(&bare(points), &settling.paths(&tree), &self.device.inventory()?, &tree);
         if differences.is_empty() {
+            report.reported.extend(self.restart_units(points));
             return Ok(report);
         }
         Err(Failure::new(Reason::UndoFailed, format!("the device is not as it was: {}", differences.join("; "))))
@@ -238,7 +242,9 @@ impl Inner {
         let rollback_file = self.settings.rollback_file();
         let settling =
             Settling { device: &*self.device, vault: &self.vault, points: &on_the_way, rollback_file: &rollback_file };
-        Ok(undo::drift(&on_the_way, inventory, &settling.measure()?))
+        let mut drift = undo::drift(&on_the_way, inventory, &settling.measure()?);
+        drift.extend(self.files_drift(points, true)?);
+        Ok(drift)
     }
 }
 

@@ -18,8 +18,9 @@ use crate::durable::sync_folder;
 use crate::failpoint;
 use crate::host::database::Database;
 use crate::host::device::{ArchiveSource, Device, Inventory, PackageRecord};
+use crate::host::ledger::{BundlePart, Protection};
 use crate::host::sealed::seal;
-use crate::host::tree::{Scope, Tree, resolved};
+use crate::host::tree::{Scope, Tree, TreePath, resolved};
 use crate::host::undo::Target;
 use crate::host::vault::{ObjectKind, Vault};
 use crate::host::{disk, rollback_file};
@@ -50,6 +51,10 @@ pub struct Context<'a> {
     pub undo: Undo,
     /// Whether the plan touches boot packages.
     pub boot: bool,
+    /// The bundle that is installed, and how that is undone.
+    pub bundle: Option<&'a BundlePart>,
+    /// Files and folders that are kept besides what packages touch.
+    pub paths: &'a [TreePath],
 }
 
 /// A restore point that was taken.
@@ -97,7 +102,7 @@ pub fn capture(
     disk::make_folder(&building)?;
     let inventory = device.inventory()?;
     let packages = capture_packages(device, vault, folder, &building, plan, &inventory, context.undo)?;
-    let scope = scope_of(device.root(), &packages, context.boot);
+    let scope = scope_of(device.root(), &packages, context);
     let tree = Tree::capture(device.root(), &scope, vault)?;
     let copy = building.join("database");
     let database = Database { root: device.root(), copy, expected: None, native: device.architecture() }.capture()?;
@@ -118,6 +123,7 @@ pub fn capture(
         status,
         database,
         program,
+        bundle: context.bundle.cloned(),
         reserve_bytes,
     };
     failpoint!("restore_point.build.before");
@@ -266,10 +272,15 @@ fn missing(packages: &[CapturedPackage]) -> Vec<String> {
     packages.iter().filter_map(lost).collect()
 }
 
-fn scope_of(root: &Path, packages: &[CapturedPackage], boot: bool) -> Scope {
+fn scope_of(root: &Path, packages: &[CapturedPackage], context: &Context<'_>) -> Scope {
+    // What a captured script changes is known exactly, and nothing else of the device is touched.
+    if packages.is_empty() && context.bundle.is_some_and(|bundle| bundle.protection == Protection::Captured) {
+        return Scope::nothing();
+    }
     let conffiles = packages.iter().filter_map(|package| package.old.as_ref()).flat_map(|old| &old.conffiles);
     let paths = conffiles.filter_map(|line| line.split_ascii_whitespace().next());
-    Scope::new(boot, paths.filter_map(|path| resolved(root, Path::new(path))))
+    let conffiles = paths.filter_map(|path| resolved(root, Path::new(path)));
+    Scope::new(context.boot, conffiles).with(root, context.paths)
 }
 
 /// Bytes that unpacking the old versions takes beside the new ones, and a tenth more; and dpkg's status twice: dpkg

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Stored;
 use crate::config::settings::VaultSettings;
+use crate::host::bundle::files::{FilePlan, NodeKind};
 
 /// What retention must know of a restore point.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,9 +28,21 @@ pub fn weigh(points: &[Stored]) -> Vec<Weight> {
         id: stored.point.id,
         taken_at: stored.point.taken_at,
         undone: stored.undone.is_some(),
-        objects: stored.point.objects(),
+        objects: objects(stored),
     };
     points.iter().map(weight).collect()
+}
+
+/// What a point keeps: objects of the vault, and the files that a bundle replaced. The latter are gone once it was undone.
+fn objects(stored: &Stored) -> BTreeMap<Sha256, u64> {
+    let mut objects = stored.point.objects();
+    let plan = FilePlan::load(&stored.folder).ok().flatten().filter(|_| stored.undone.is_none());
+    for node in plan.iter().flat_map(|plan| &plan.changes).filter_map(|change| change.before.as_ref()) {
+        if let NodeKind::File { size, sha256, .. } = &node.kind {
+            objects.insert(*sha256, *size);
+        }
+    }
+    objects
 }
 
 /// Decides which restore points stay and which go, each by number, newest first.

@@ -1,7 +1,8 @@
 use belay_protocol::job::{JobId, Progress, Request};
 
 use super::*;
-use crate::machine::effect::{Inspected, Inspection};
+use crate::host::Content;
+use crate::machine::effect::{Arrived, Inspected, Inspection};
 
 /// A host that must not be asked anything.
 struct Unasked;
@@ -9,6 +10,10 @@ struct Unasked;
 impl Host for Unasked {
     fn perform(&self, effect: &Effect, _: &dyn Fn(Progress)) -> Outcome {
         unreachable!("asked for {effect:?}")
+    }
+
+    fn receive(&self, download: &Effect, _: &mut dyn Content) -> Result<Arrived, Failure> {
+        unreachable!("asked for {download:?}")
     }
 
     fn inspect(&self, inspection: &Inspection) -> Result<Inspected, Failure> {
@@ -33,6 +38,7 @@ fn recovery_fails_by_name_where_the_device_may_stay_changed() {
         request: Request::Rollback { to: None, approve: vec![], from: None },
         touched,
         stuck,
+        awaits_reboot: false,
         assignment: None,
     };
     assert_eq!(all_closed(None), Ok(()));

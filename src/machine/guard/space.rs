@@ -10,7 +10,8 @@ use crate::machine::rules::{GuardRules, MEGABYTE};
 pub(super) fn lack(plan: &Plan, rules: &GuardRules, facts: &Facts) -> Option<Failure> {
     let parts = [plan.download_bytes, plan.undo.bytes, growth(plan), rules.reserve_bytes];
     let needed = parts.into_iter().fold(0, u64::saturating_add);
-    if plan.is_empty() || needed <= facts.free_bytes {
+    let nothing = plan.is_empty() && plan.undo.bytes == 0;
+    if nothing || needed <= facts.free_bytes {
         return None;
     }
     // Rounded so that the figures never hide the lack.

@@ -13,6 +13,7 @@ fn update(dry_run: bool, approve: &[Reason]) -> Request {
         dry_run,
         approve: approve.to_vec(),
         release: None,
+        bundle: None,
     }
 }
 

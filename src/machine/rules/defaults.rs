@@ -89,3 +89,32 @@ pub const ONE_WAY: &[&str] = &[
     "prometheus",
     "gitlab-*",
 ];
+
+/// Files without which a device does not start, is not reached or cannot be repaired. What lies below is meant too.
+pub const PATHS: &[&str] = &[
+    "/boot",
+    "/etc/belay",
+    "/etc/fstab",
+    "/etc/passwd",
+    "/etc/shadow",
+    "/etc/group",
+    "/etc/gshadow",
+    "/etc/sudoers",
+    "/etc/sudoers.d",
+    "/etc/ssh",
+    "/etc/apt",
+    "/etc/dpkg",
+    "/etc/pam.d",
+    "/etc/network",
+    "/etc/NetworkManager",
+    "/etc/systemd/network",
+    "/usr/bin/belay-agent",
+    "/usr/bin/dpkg*",
+    "/usr/bin/apt*",
+    "/usr/lib/systemd/systemd*",
+    "/usr/sbin/init",
+    "/usr/lib/modules",
+    "/usr/lib/*/libc.so*",
+    "/usr/lib/*/ld-linux*",
+    "/usr/lib/ld-linux*",
+];

@@ -187,7 +187,7 @@ fn a_local_job_is_told_once_at_its_end_and_a_dry_run_never() {
     let world = given().when(update(&["demo-app"])).succeeds();
     assert_eq!(told(&world), [(None, ReportStatus::Completed, None)]);
     let Request::Update { packages, .. } = update_request(&["demo-app"]) else { unreachable!() };
-    let request = Request::Update { packages, dry_run: true, approve: vec![], release: None };
+    let request = Request::Update { packages, dry_run: true, approve: vec![], release: None, bundle: None };
     let dry = Input::Requested { request, door: Door::Socket, idempotency_key: None };
     assert_eq!(told(&given().when(dry).succeeds()), []);
 }

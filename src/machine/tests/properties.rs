@@ -8,15 +8,24 @@ use super::truth::Truth;
 use super::world::*;
 use crate::machine::effect::{Effect, Outcome, Survey};
 use crate::machine::input::Input;
+use crate::machine::state::Step;
 use belay_protocol::Reason;
 use belay_protocol::job::{JobId, JobState};
 use belay_protocol::sync::ReportStatus;
+
+/// A window that is not open at the tests' moment, which is noon.
+const NIGHT: &str = "02:00-04:00";
 
 /// What happens next in a history.
 #[derive(Debug, Clone)]
 enum Event {
     Update,
+    Bundle,
     Rollback,
+    /// Time went by; the maintenance window is open or not.
+    Tick {
+        open: bool,
+    },
     /// A poll: what is pending arrives or is lost, the answer likewise.
     Sync {
         rolls_back: bool,
@@ -52,11 +61,13 @@ fn event() -> impl Strategy<Value = Event> {
     ];
     prop_oneof![
         2 => Just(Event::Update),
+        2 => Just(Event::Bundle),
         1 => Just(Event::Rollback),
+        2 => prop::bool::ANY.prop_map(|open| Event::Tick { open }),
         4 => (prop::bool::weighted(0.3), prop::bool::weighted(0.1), prop::bool::weighted(0.3))
             .prop_map(|(rolls_back, cancels, answer_lost)| Event::Sync { rolls_back, cancels, answer_lost }),
         8 => (prop::bool::weighted(0.8), reason).prop_map(|(well, reason)| Event::Completes { well, reason }),
-        1 => (0_u64..6, 0_usize..9).prop_map(|(job, of)| Event::Stray { job, of }),
+        1 => (0_u64..6, 0_usize..11).prop_map(|(job, of)| Event::Stray { job, of }),
         1 => (prop::bool::weighted(0.2), prop::bool::weighted(0.1))
             .prop_map(|(journal_lost, ledger_lost)| Event::Restart { journal_lost, ledger_lost }),
     ]
@@ -73,6 +84,8 @@ fn stray(job: u64, of: usize) -> Input {
         Effect::Commit { job },
         Effect::RollBack { job, because: failure(Reason::Unhealthy) },
         Effect::Discard { job },
+        Effect::Download { job, order: bundle_order(), assignment: None, approve: vec![] },
+        Effect::Reboot { job },
         Effect::Survey,
     ];
     let effect = &effects[of];
@@ -86,7 +99,12 @@ fn play(events: Vec<Event>) -> (World, Truth, Server) {
     for event in events {
         world = match event {
             Event::Update => world.when(update(&["demo-app"])),
+            Event::Bundle => world.when(bundle()),
             Event::Rollback => world.when(rollback()),
+            Event::Tick { open } => {
+                world.rules.policy.windows = if open { vec![] } else { vec![NIGHT.parse().unwrap()] };
+                world.when(Input::Tick)
+            }
             Event::Sync { rolls_back, cancels, answer_lost } => {
                 let answer = server.answers(&world.state.outbox, rolls_back, cancels);
                 if answer_lost { world } else { world.when(answer) }
@@ -134,10 +152,19 @@ fn fits(world: &World, job: u64, of: usize) -> bool {
 
 /// From here on everything works; whatever was begun must come to its end.
 fn settled((mut world, mut truth, server): (World, Truth, Server)) -> (World, Truth, Server) {
+    world.rules.policy.windows = vec![];
     for _ in 0..200 {
-        let Some(effect) = world.effects.front().cloned() else { break };
-        let outcome = truth.perform(&effect, true, Reason::State);
-        world = world.completes(outcome);
+        if let Some(effect) = world.effects.front().cloned() {
+            let outcome = truth.perform(&effect, true, Reason::State);
+            world = world.completes(outcome);
+            continue;
+        }
+        // A device that goes down comes up again, and what waits for a window gets one.
+        world = match world.state.running.as_ref().map(|running| &running.step) {
+            Some(Step::Rebooting { .. }) => world.restarts(truth.survey.clone()),
+            Some(Step::AwaitingReboot { .. }) => world.when(Input::Tick),
+            Some(_) | None => break,
+        };
     }
     (world, truth, server)
 }
@@ -154,9 +181,11 @@ proptest! {
             prop_assert!(job.state.is_end());
             match job.state {
                 JobState::Committed => {
-                    let nothing_done = job.plan.as_ref().is_some_and(|plan| plan.is_empty());
+                    let nothing_done = job.plan.as_ref().is_some_and(|plan| plan.is_empty()) && job.request.bundle().is_none();
+                    // The update that it waited for was taken back instead.
+                    let fulfilled = job.request.is_rollback() && job.plan.is_none();
                     prop_assert!(
-                        nothing_done || truth.verdicts.get(&job.id) == Some(&JobState::Committed),
+                        nothing_done || fulfilled || truth.verdicts.get(&job.id) == Some(&JobState::Committed),
                         "job {} claims to be committed", job.id
                     );
                 }
@@ -168,6 +197,7 @@ proptest! {
                 }
                 JobState::NeedsAttention => prop_assert!(!truth.verdicts.contains_key(&job.id)),
                 JobState::Accepted
+                | JobState::Rebooting
                 | JobState::Planning
                 | JobState::Fetching
                 | JobState::Capturing

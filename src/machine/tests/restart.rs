@@ -90,8 +90,14 @@ fn a_rollback_that_waited_begins_after_the_restart() {
 }
 
 fn open(touched: bool) -> Survey {
-    let open =
-        OpenTransaction { job: JOB, request: update_request(&["demo-app"]), touched, stuck: None, assignment: None };
+    let open = OpenTransaction {
+        job: JOB,
+        request: update_request(&["demo-app"]),
+        touched,
+        stuck: None,
+        awaits_reboot: false,
+        assignment: None,
+    };
     Survey { open: Some(open), ..Survey::default() }
 }
 

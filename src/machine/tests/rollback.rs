@@ -104,7 +104,7 @@ fn a_key_is_known_when_the_list_of_its_job_is_forgotten() {
 #[test]
 fn a_rollback_during_a_dry_run_waits_for_its_end_and_goes_back() {
     let Request::Update { packages, approve, .. } = update_request(&["demo-app"]) else { unreachable!() };
-    let request = Request::Update { packages, dry_run: true, approve, release: None };
+    let request = Request::Update { packages, dry_run: true, approve, release: None, bundle: None };
     let input = Input::Requested { request, door: Door::Socket, idempotency_key: None };
     let world = given().when(input).when(rollback()).succeeds();
     assert_eq!(state_of(&world, 1), (JobState::Refused, Some(Reason::DryRun)));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::world::{assignment, attempt, order_back};
+use super::world::{assignment, attempt, bundle_assignment, order_back};
 use crate::machine::input::Input;
 use crate::machine::outbox::Outbox;
 use belay_protocol::job::JobId;
@@ -30,7 +30,11 @@ impl Server {
         let acknowledged = self.takes(outbox);
         if self.offered.as_ref().is_none_or(|offered| self.ended.contains(&offered.id)) {
             self.attempts += 1;
-            let offer = if rolls_back { order_back(self.attempts) } else { assignment(self.attempts) };
+            let offer = match self.attempts {
+                number if rolls_back => order_back(number),
+                number if number.is_multiple_of(3) => bundle_assignment(number),
+                number => assignment(number),
+            };
             self.offered = Some(offer);
         }
         let cancel = cancels.then(|| attempt(self.attempts));

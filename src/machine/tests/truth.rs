@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::world::*;
-use crate::machine::effect::{Applied, Closed, Effect, OpenTransaction, Outcome, Survey};
+use crate::machine::effect::{Applied, Closed, Effect, OpenTransaction, Outcome, Reboot, Survey};
 use belay_protocol::Reason;
 use belay_protocol::job::{Generation, JobId, JobState, Request};
 
@@ -14,6 +14,8 @@ pub(super) struct Truth {
     /// What really became of each job's device: `true` is new, `false` is old; none is in between.
     pub(super) device: BTreeMap<JobId, Option<bool>>,
     pub(super) verdicts: BTreeMap<JobId, JobState>,
+    /// Jobs whose device went down.
+    pub(super) rebooted: BTreeMap<JobId, bool>,
 }
 
 impl Truth {
@@ -28,7 +30,7 @@ impl Truth {
             };
         }
         let open = self.survey.open.as_ref().is_some_and(|open| open.job == job);
-        if !open && !matches!(effect, Effect::Plan { .. } | Effect::Discard { .. }) {
+        if !open && !matches!(effect, Effect::Download { .. } | Effect::Plan { .. } | Effect::Discard { .. }) {
             return effect.failed(failure(Reason::State));
         }
         // The host's promise: once the device is touched, no failure claims that it is not.
@@ -46,17 +48,32 @@ impl Truth {
                     request: request.clone(),
                     touched: unfinished,
                     stuck: None,
+                    awaits_reboot: false,
                     assignment: assignment.clone(),
                 };
                 self.survey.open = Some(open);
             }
-            Effect::Fetch { .. } | Effect::Capture { .. } | Effect::Verify { .. } => {}
+            Effect::Reboot { .. } if well => {
+                let was_ordered = self.rebooted.insert(job, true).is_some();
+                return Outcome::Rebooting(Ok(if was_ordered { Reboot::Done } else { Reboot::Ordered }));
+            }
+            Effect::Download { .. }
+            | Effect::Fetch { .. }
+            | Effect::Capture { .. }
+            | Effect::Reboot { .. }
+            | Effect::Verify { .. } => {}
             Effect::Apply { .. } => {
                 if !well && reason == Reason::PlanChanged {
                     return Outcome::Applied(Applied::Untouched(failure(reason)));
                 }
                 self.touch(job);
                 self.device.insert(job, well.then_some(true));
+                if well && self.asks_for_a_reboot(job) {
+                    return Outcome::Applied(Applied::DoneWith {
+                        notes: Vec::new(),
+                        reboot: Some("the kernel was replaced".to_owned()),
+                    });
+                }
             }
             Effect::Commit { .. } if well => self.close(job, JobState::Committed),
             Effect::Commit { .. } => {}
@@ -75,6 +92,12 @@ impl Truth {
             Effect::Discard { .. } => self.survey.open = self.survey.open.take().filter(|open| open.job != job),
         }
         if well { success(effect) } else { effect.failed(failure(reason)) }
+    }
+
+    /// Every other bundle needs one.
+    fn asks_for_a_reboot(&self, job: JobId) -> bool {
+        let open = self.survey.open.as_ref().filter(|open| open.job == job);
+        job.0.is_multiple_of(2) && open.is_some_and(|open| open.request.bundle().is_some())
     }
 
     fn touch(&mut self, job: JobId) {

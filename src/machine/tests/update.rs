@@ -117,7 +117,7 @@ fn a_device_that_changed_under_the_plan_is_planned_anew_three_times() {
 #[test]
 fn a_dry_run_ends_with_its_plan_and_changes_nothing() {
     let Request::Update { packages, approve, .. } = update_request(&["demo-app"]) else { unreachable!() };
-    let request = Request::Update { packages, dry_run: true, approve, release: None };
+    let request = Request::Update { packages, dry_run: true, approve, release: None, bundle: None };
     let input = Input::Requested { request, door: Door::Socket, idempotency_key: None };
     let world = given().when(input).until(|effect| matches!(effect, Effect::Discard { .. })).succeeds();
     assert_eq!(state_of(&world, 1), (JobState::Refused, Some(Reason::DryRun)));

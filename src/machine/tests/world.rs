@@ -2,15 +2,16 @@
 
 use std::collections::VecDeque;
 
+use belay_protocol::bundle::{BundleOrder, BundleSource};
 use belay_protocol::health::{CheckResult, Health};
 use belay_protocol::job::{Door, Generation, Job, JobId, JobState, Request};
 use belay_protocol::plan::{Action, Candidate, Change, Installed, Plan, UndoCost};
 use belay_protocol::sync::{self, Assignment, AssignmentRef, ReportStatus};
-use belay_protocol::{Failure, Reason, Sha256};
+use belay_protocol::{Failure, PackageList, Reason, Sha256};
 use jiff::Timestamp;
 use jiff::civil::Weekday;
 
-use crate::machine::effect::{Applied, Effect, Facts, Outcome, Planned, Survey, Undone};
+use crate::machine::effect::{Applied, Arrived, Effect, Facts, Outcome, Planned, Reboot, Survey, Undone};
 use crate::machine::input::{Input, Moment};
 use crate::machine::rules::{GuardRules, PolicyRules, Rules, defaults};
 use crate::machine::state::State;
@@ -87,6 +88,8 @@ pub(super) fn success(effect: &Effect) -> Outcome {
     match effect {
         Effect::Survey => Outcome::Surveyed(Ok(Survey::default())),
         Effect::Plan { .. } => Outcome::Planned(Ok(planned(vec![upgrade("demo-app", "1.0", "2.0")]))),
+        Effect::Download { .. } => Outcome::Downloaded(Ok(arrived())),
+        Effect::Reboot { .. } => Outcome::Rebooting(Ok(Reboot::Done)),
         Effect::Fetch { .. } => Outcome::Fetched(Ok(())),
         Effect::Capture { .. } => Outcome::Captured(Ok(Vec::new())),
         Effect::Apply { .. } => Outcome::Applied(Applied::Done),
@@ -97,13 +100,31 @@ pub(super) fn success(effect: &Effect) -> Outcome {
     }
 }
 
+pub(super) fn arrived() -> Arrived {
+    Arrived { version: "2.0".parse().unwrap(), packages: PackageList::default(), warnings: Vec::new() }
+}
+
 pub(super) fn update(packages: &[&str]) -> Input {
     Input::Requested { request: update_request(packages), door: Door::Socket, idempotency_key: None }
 }
 
 pub(super) fn update_request(packages: &[&str]) -> Request {
     let packages = belay_protocol::PackageList::from_lines(packages.iter().copied()).unwrap();
-    Request::Update { packages, dry_run: false, approve: Vec::new(), release: None }
+    Request::Update { packages, dry_run: false, approve: Vec::new(), release: None, bundle: None }
+}
+
+pub(super) fn bundle() -> Input {
+    Input::Requested { request: bundle_request(), door: Door::Socket, idempotency_key: None }
+}
+
+pub(super) fn bundle_request() -> Request {
+    let packages = PackageList::default();
+    Request::Update { packages, dry_run: false, approve: Vec::new(), release: None, bundle: Some(bundle_order()) }
+}
+
+pub(super) fn bundle_order() -> Box<BundleOrder> {
+    let source = BundleSource::Upload;
+    Box::new(BundleOrder { source, sha256: digest(), size: Some(1_000), version: None, manifest: None })
 }
 
 pub(super) fn rollback() -> Input {
@@ -112,8 +133,13 @@ pub(super) fn rollback() -> Input {
 }
 
 pub(super) fn planned(changes: Vec<Change>) -> Planned {
-    let plan = Plan { changes, status: digest(), download_bytes: 1_000, undo: UndoCost::default() };
-    Planned { plan, facts: Facts { free_bytes: 1 << 40, denied: Vec::new() }, warnings: Vec::new(), closure: None }
+    let plan = Plan { changes, status: digest(), download_bytes: 1_000, undo: UndoCost::default(), files: Vec::new() };
+    Planned {
+        plan,
+        facts: Facts { free_bytes: 1 << 40, denied: Vec::new(), denied_releases: Vec::new() },
+        warnings: Vec::new(),
+        closure: None,
+    }
 }
 
 pub(super) fn upgrade(package: &str, old: &str, new: &str) -> Change {
@@ -175,6 +201,7 @@ fn permissive() -> Rules {
             protected: Vec::new(),
             one_way: Vec::new(),
             boot: Vec::new(),
+            paths: Vec::new(),
             reserve_bytes: 0,
         },
         policy: PolicyRules {
@@ -196,7 +223,22 @@ pub(super) fn attempt(number: u32) -> AssignmentRef {
 pub(super) fn assignment(number: u32) -> Assignment {
     let packages = belay_protocol::PackageList::from_lines(["demo-app"]).unwrap();
     let release = "v2.0".parse().unwrap();
-    let action = sync::Action::InstallPackages { release, packages, closure: None, approve: Vec::new() };
+    let action =
+        sync::Action::InstallPackages { release, packages, closure: None, approve: Vec::new(), manifest: None };
+    Assignment { id: attempt(number), action, spread_s: 0 }
+}
+
+/// The n-th attempt, which installs a bundle.
+pub(super) fn bundle_assignment(number: u32) -> Assignment {
+    let action = sync::Action::InstallBundle {
+        release: "v2.0".parse().unwrap(),
+        sha256: digest(),
+        size: 1_000,
+        url: None,
+        manifest: None,
+        closure: None,
+        approve: Vec::new(),
+    };
     Assignment { id: attempt(number), action, spread_s: 0 }
 }
 

@@ -8,8 +8,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::remote::url::ServerUrl;
-
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -65,14 +63,23 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Connects to the server.
+/// Whom to connect to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer<'a> {
+    /// The host, an IPv6 address without its brackets.
+    pub(super) host: &'a str,
+    /// The port.
+    pub(super) port: u16,
+}
+
+/// Connects to somebody.
 pub(super) async fn connect(
-    url: &ServerUrl,
+    peer: Peer<'_>,
     proxy: Option<&Intercept>,
     tls: Option<&TlsConnector>,
 ) -> Result<Box<dyn Stream>, ConnectError> {
     let mut stream = match proxy {
-        None => tcp(url.host(), url.port()).await?,
+        None => tcp(peer.host, peer.port).await?,
         Some(proxy) => {
             let uri = proxy.uri();
             if uri.scheme_str() != Some("http") {
@@ -84,9 +91,9 @@ pub(super) async fn connect(
     };
     let Some(tls) = tls else { return Ok(Box::new(stream)) };
     if let Some(proxy) = proxy {
-        tunnel(&mut stream, url, proxy).await?;
+        tunnel(&mut stream, peer, proxy).await?;
     }
-    let host = || url.host().to_owned();
+    let host = || peer.host.to_owned();
     let name = ServerName::try_from(host()).map_err(|source| ConnectError::Name { host: host(), source })?;
     let stream = tls.connect(name, stream).await.map_err(|source| ConnectError::Tls { host: host(), source })?;
     Ok(Box::new(stream))
@@ -100,11 +107,11 @@ async fn tcp(host: &str, port: u16) -> Result<TcpStream, ConnectError> {
 }
 
 /// Asks a proxy to pass on whatever comes, without reading it.
-async fn tunnel(stream: &mut TcpStream, url: &ServerUrl, proxy: &Intercept) -> Result<(), ConnectError> {
+async fn tunnel(stream: &mut TcpStream, peer: Peer<'_>, proxy: &Intercept) -> Result<(), ConnectError> {
     let name = || proxy.uri().to_string();
     let broke = |source| ConnectError::Proxy { proxy: name(), source };
-    let host = if url.host().contains(':') { format!("[{}]", url.host()) } else { url.host().to_owned() };
-    let place = format!("{host}:{}", url.port());
+    let host = if peer.host.contains(':') { format!("[{}]", peer.host) } else { peer.host.to_owned() };
+    let place = format!("{host}:{}", peer.port);
     let authorization = proxy.basic_auth().and_then(|value| value.to_str().ok());
     let authorization = authorization.map(|value| format!("Proxy-Authorization: {value}\r\n")).unwrap_or_default();
     let request = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{authorization}\r\n");

@@ -95,7 +95,10 @@ fn judge_reports(world: &World, server: &Server, scenario: &Scenario, place: &st
     assert_eq!(Some(end.status), expected, "{place}: {job:?}");
     let ordered = match &scenario.order {
         Some(Action::InstallPackages { release, .. }) if job.has_updated() => Some(release.clone()),
-        Some(Action::InstallPackages { .. } | Action::RollBack { .. } | Action::Unknown) | None => None,
+        Some(
+            Action::InstallPackages { .. } | Action::InstallBundle { .. } | Action::RollBack { .. } | Action::Unknown,
+        )
+        | None => None,
     };
     if job.has_updated() {
         assert_eq!(world.measured().release, ordered, "{place}");

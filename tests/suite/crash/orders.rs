@@ -93,6 +93,7 @@ fn install(release: &str, closure: Option<Closure>) -> Action {
         packages: "demo-app".parse().expect("a list"),
         closure,
         approve: Vec::new(),
+        manifest: None,
     }
 }
 

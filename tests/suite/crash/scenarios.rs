@@ -115,6 +115,7 @@ pub(super) fn exchange() -> Scenario {
             dry_run: false,
             approve: vec![Reason::GuardRemoval],
             release: None,
+            bundle: None,
         },
         ..update()
     }
@@ -136,13 +137,13 @@ fn lib(version: &str) -> ModelDeb {
 }
 
 fn list(text: &str) -> Request {
-    Request::Update { packages: packages(text), dry_run: false, approve: Vec::new(), release: None }
+    Request::Update { packages: packages(text), dry_run: false, approve: Vec::new(), release: None, bundle: None }
 }
 
 /// The same as a release.
 pub(super) fn release(version: &str) -> Request {
-    let release = Some(ReleaseOrder { version: version.parse().expect("a version"), closure: None });
-    Request::Update { packages: packages("demo-app"), dry_run: false, approve: Vec::new(), release }
+    let release = Some(ReleaseOrder { version: version.parse().expect("a version"), closure: None, manifest: None });
+    Request::Update { packages: packages("demo-app"), dry_run: false, approve: Vec::new(), release, bundle: None }
 }
 
 fn packages(text: &str) -> PackageList {

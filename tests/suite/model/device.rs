@@ -302,6 +302,18 @@ impl Device for ModelDevice {
         Ok(database.entries().filter_map(complaint).collect())
     }
 
+    fn boot_id(&self) -> Result<String, Failure> {
+        belay_agent::host::boot::boot_id(self.root())
+    }
+
+    fn reboot_wanted(&self) -> Option<String> {
+        belay_agent::host::boot::wanted(self.root())
+    }
+
+    fn reboot(&self) -> Result<(), Failure> {
+        unreachable!("nothing of this world starts again")
+    }
+
     fn preflight(&self) -> Vec<String> {
         Vec::new()
     }

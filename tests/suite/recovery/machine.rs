@@ -116,12 +116,12 @@ fn a_disk_that_cannot_hold_the_update_and_its_undo_is_told_before_anything_happe
     private_mounts::rerun(
         "recovery::machine::a_disk_that_cannot_hold_the_update_and_its_undo_is_told_before_anything_happens",
         |dir| {
-            let disk = private_mounts::small_disk(dir, 64);
+            let disk = private_mounts::small_disk(dir, 112);
             let sandbox = Sandbox::new_in(&disk);
             sandbox.repository().publish(&[demo("1.0").size(1 << 20), demo("2.0").size(4 << 20)]);
             sandbox.install(&["demo-app=1.0"]);
             let before = Snapshot::of(&sandbox);
-            // The default reserve of 64 MB is more than this disk has.
+            // The default reserve of 64 MB is more than this disk has left beside the copy of the program.
             let agent = launch(&sandbox).start();
             let job = update(&agent, &["demo-app=2.0"]);
             assert_end(&job, JobState::Refused, Some(Reason::NoSpace));

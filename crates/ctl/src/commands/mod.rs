@@ -3,7 +3,10 @@
 mod channel;
 mod deployment;
 mod device;
+mod key;
+mod publish;
 mod release;
+mod transfer;
 mod watch;
 
 pub(crate) use deployment::Full;
@@ -11,7 +14,7 @@ pub(crate) use deployment::Full;
 use belay_protocol::admin::{FleetSummary, Page, WhoAmI};
 use serde::de::DeserializeOwned;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, Release};
 use crate::client::Client;
 use crate::error::CtlError;
 use crate::exit::Exit;
@@ -20,9 +23,22 @@ use crate::render;
 
 /// Does what was written.
 pub async fn run(arguments: Arguments) -> Result<Exit, CtlError> {
-    let client = Client::new(&arguments.connection)?;
     let json = arguments.json;
-    match arguments.command {
+    let command = match arguments.command {
+        // Nobody is asked, so nobody has to be named.
+        Command::Key(verb) => return key::run(json, verb).map(|()| Exit::Done),
+        Command::Release(Release::Publish(publish)) if publish.out.is_some() => {
+            return publish::write(json, &publish).map(|()| Exit::Done);
+        }
+        other @ (Command::Whoami
+        | Command::Fleet
+        | Command::Release(_)
+        | Command::Deployment(_)
+        | Command::Device(_)
+        | Command::Channel(_)) => other,
+    };
+    let client = Client::new(&arguments.connection)?;
+    match command {
         Command::Whoami => {
             let who: WhoAmI = client.fetch(&["whoami"], &[]).await?;
             answer(json, &who, render::access::who);
@@ -31,10 +47,11 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CtlError> {
             let fleet: FleetSummary = client.fetch(&["fleet"], &[]).await?;
             answer(json, &fleet, render::device::fleet);
         }
-        Command::Release(verb) => release::run(&client, json, verb).await?,
+        Command::Release(verb) => return release::run(&client, json, verb).await,
         Command::Deployment(verb) => return deployment::run(&client, json, verb).await,
         Command::Device(verb) => device::run(&client, json, verb).await?,
         Command::Channel(verb) => channel::run(&client, json, verb).await?,
+        Command::Key(verb) => key::run(json, verb)?,
     }
     Ok(Exit::Done)
 }

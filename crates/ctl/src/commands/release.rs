@@ -1,37 +1,93 @@
 //! `belayctl release …`
 
-use belay_protocol::admin::{CreateRelease, ReleaseName, ReleaseView};
+use std::path::PathBuf;
 
-use super::all;
+use belay_protocol::admin::{PromoteRelease, ReleaseCheck, ReleaseName, ReleaseView};
+
+use super::publish::Archive;
+use super::{all, publish, transfer};
 use crate::arguments::{Release, ReleaseArguments};
 use crate::client::Client;
 use crate::error::CtlError;
+use crate::exit::Exit;
 use crate::output::answer;
-use crate::render;
+use crate::{render, signing};
 
-pub(super) async fn run(client: &Client, json: bool, verb: Release) -> Result<(), CtlError> {
+pub(super) async fn run(client: &Client, json: bool, verb: Release) -> Result<Exit, CtlError> {
     match verb {
-        Release::Publish { list, name, notes, approve } => {
-            let text =
-                std::fs::read_to_string(&list).map_err(|source| CtlError::File { path: list.clone(), source })?;
-            let packages = text.lines().map(str::to_owned).collect();
-            let release = CreateRelease { name: name.into(), packages, approve, notes };
-            let published: ReleaseView = client.post(&["releases"], &release).await?;
-            answer(json, &published, render::release::published);
-        }
+        Release::Publish(publish) => publish::publish(client, json, *publish).await?,
         Release::List { device_type, distribution } => {
             let query = [("device_type", device_type), ("distribution", distribution)];
             let releases: Vec<ReleaseView> = all(client, &["releases"], &query).await?;
             answer(json, &releases, |releases| render::release::list(releases));
         }
+        Release::Verify { name } => {
+            let found: ReleaseCheck = client.fetch(&of(&name, &["verify"]), &[]).await?;
+            answer(json, &found, render::release::checked);
+            let good = found.missing.is_empty() && found.sha256_match != Some(false);
+            return Ok(if good { Exit::Done } else { Exit::Failed });
+        }
+        Release::Promote { name, to } => {
+            let to = PromoteRelease { distribution: to };
+            let promoted: ReleaseView = client.post(&of(&name, &["promote"]), &to).await?;
+            answer(json, &promoted, render::release::published);
+        }
+        Release::Notes { name, set, file } => notes(client, json, &name, set, file).await?,
+        Release::Download { name, output } => download(client, json, &name, output).await?,
         Release::Delete { name } => {
-            let (device_type, distribution) = (name.device_type.as_str(), name.distribution.as_str());
-            client.delete(&["releases", device_type, distribution, name.version.as_str()]).await?;
+            client.delete(&of(&name, &[])).await?;
             let name = ReleaseName::from(name.clone());
             answer(json, &name, |name| format!("{name} is deleted"));
         }
     }
+    Ok(Exit::Done)
+}
+
+async fn notes(
+    client: &Client,
+    json: bool,
+    name: &ReleaseArguments,
+    set: Option<String>,
+    file: Option<PathBuf>,
+) -> Result<(), CtlError> {
+    let text = match (set, file) {
+        (Some(text), _) => Some(text),
+        (None, Some(file)) => Some(signing::read(&file)?),
+        (None, None) => None,
+    };
+    let release: ReleaseView = match text {
+        Some(text) => client.put_text(&of(name, &["notes"]), text).await?,
+        None => client.fetch(&of(name, &[]), &[]).await?,
+    };
+    answer(json, &release, |release| release.notes.clone());
     Ok(())
+}
+
+async fn download(
+    client: &Client,
+    json: bool,
+    name: &ReleaseArguments,
+    output: Option<PathBuf>,
+) -> Result<(), CtlError> {
+    let release: ReleaseView = client.fetch(&of(name, &[]), &[]).await?;
+    let Some(bundle) = release.bundle.clone() else {
+        return Err(CtlError::Usage(format!("{} is a package list; only bundles have an archive", release.name)));
+    };
+    // What a manifest says is no path that is written to.
+    let own = PathBuf::from(&bundle.archive).file_name().map(PathBuf::from);
+    let output = output.or(own).unwrap_or_else(|| "update.tar.gz".into());
+    let archive = Archive { name: bundle.archive, sha256: bundle.sha256, size: bundle.size };
+    transfer::fetch(client, &of(name, &["download"]), &archive, &output, json).await?;
+    answer(json, &release, |_| format!("{} is written: {} bytes", output.display(), archive.size));
+    Ok(())
+}
+
+/// The path of a release, and of what belongs to it.
+fn of<'a>(name: &'a ReleaseArguments, what: &[&'a str]) -> Vec<&'a str> {
+    let (device_type, distribution) = (name.device_type.as_str(), name.distribution.as_str());
+    let mut path = vec!["releases", device_type, distribution, name.version.as_str()];
+    path.extend(what);
+    path
 }
 
 impl From<ReleaseArguments> for ReleaseName {

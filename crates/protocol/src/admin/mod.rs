@@ -20,4 +20,7 @@ pub use deployment::{
 };
 pub use device::{Compliance, DeviceState, DeviceView, FleetState, FleetSummary, ReportView, UpdateDevice};
 pub use page::{ApiError, Page};
-pub use release::{CreateRelease, ReleaseName, ReleaseView};
+pub use release::{
+    BundleView, CreateBundle, CreateManifest, CreateRelease, PromoteRelease, PublishedRelease, ReleaseCheck,
+    ReleaseName, ReleaseView,
+};

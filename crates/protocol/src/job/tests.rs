@@ -95,6 +95,7 @@ fn full_job() -> Job {
             dry_run: true,
             approve: vec![Reason::GuardRemoval, Reason::Window],
             release: None,
+            bundle: None,
         },
         door: Door::Tcp,
         idempotency_key: Some("night-42".to_owned()),

@@ -62,6 +62,7 @@ pub(crate) fn plan() -> Plan {
         status: Sha256::from_bytes([7; 32]),
         download_bytes: 4096,
         undo: UndoCost { bytes: 8192, seconds: 3 },
+        files: Vec::new(),
     }
 }
 

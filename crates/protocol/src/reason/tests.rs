@@ -37,8 +37,10 @@ fn only_judgements_can_be_approved_never_impossibilities() {
             "guard_origin",
             "guard_one_way",
             "guard_held",
+            "guard_path",
             "window",
             "denied",
+            "older_version",
             "drift",
         ]
     );

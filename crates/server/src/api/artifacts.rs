@@ -15,7 +15,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::error::Refusal;
 use crate::artifacts::{ArtifactError, Artifacts, Upload, Wanted, wanted};
+use crate::service::Service;
 
 /// An artifact that is kept.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,8 +29,8 @@ pub struct ArtifactView {
 }
 
 /// Takes artifacts of at most `limit` bytes. Mount behind the permission `updates:publish`.
-pub fn upload_routes<S: Clone + Send + Sync + 'static>(artifacts: Artifacts, limit: u64) -> OpenApiRouter<S> {
-    OpenApiRouter::new().routes(routes!(put_artifact)).with_state(Uploads { artifacts, limit })
+pub fn upload_routes<S: Clone + Send + Sync + 'static>(service: Service, limit: u64) -> OpenApiRouter<S> {
+    OpenApiRouter::new().routes(routes!(put_artifact)).with_state(Uploads { service, limit })
 }
 
 /// Gives artifacts out. Mount behind a device's key or an operator's token.
@@ -38,7 +40,7 @@ pub fn download_routes<S: Clone + Send + Sync + 'static>(artifacts: Artifacts) -
 
 #[derive(Clone)]
 struct Uploads {
-    artifacts: Artifacts,
+    service: Service,
     limit: u64,
 }
 
@@ -61,18 +63,20 @@ type Digest = Result<Path<String>, PathRejection>;
         (status = 408, description = "`request_timeout`: it came too slowly", body = ApiError),
         (status = 413, description = "`too_large`", body = ApiError),
         (status = 422, description = "`digest_mismatch`", body = ApiError),
-        (status = 507, description = "`no_space`", body = ApiError),
+        (status = 507, description = "`disk_full`", body = ApiError),
     )
 )]
 async fn put_artifact(State(uploads): State<Uploads>, digest: Digest, body: Body) -> Response {
     let Some(expected) = read(digest) else { return invalid_digest() };
     let upload = Upload { expected: Some(expected), announced: body.size_hint().exact(), limit: uploads.limit };
-    match uploads.artifacts.put(upload, body.into_data_stream()).await {
-        Ok(stored) => {
+    match uploads.service.take_artifact(upload, body.into_data_stream()).await {
+        Ok(Ok(received)) => {
+            let stored = received.keep();
             let status = if stored.new { StatusCode::CREATED } else { StatusCode::OK };
             (status, Json(ArtifactView { sha256: stored.sha256.to_string(), size: stored.size })).into_response()
         }
-        Err(error) => error.into_response(),
+        Ok(Err(error)) => error.into_response(),
+        Err(error) => Refusal::from(error).into_response(),
     }
 }
 
@@ -127,7 +131,12 @@ async fn head_artifact(State(artifacts): State<Artifacts>, digest: Digest, heade
     }
 }
 
-async fn fetch(artifacts: &Artifacts, sha256: Sha256, headers: &HeaderMap) -> Result<Response, ArtifactError> {
+/// Answers with an artifact, or a part of it, or that the client has it.
+pub(super) async fn fetch(
+    artifacts: &Artifacts,
+    sha256: Sha256,
+    headers: &HeaderMap,
+) -> Result<Response, ArtifactError> {
     let size = artifacts.size(sha256).await?;
     if has_it(headers, sha256) {
         return Ok(described(StatusCode::NOT_MODIFIED, sha256, Body::empty()));
@@ -207,20 +216,24 @@ fn invalid_digest() -> Response {
     (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }
 
+/// The sentence for whoever asks; what goes wrong in here stays in the log.
+pub(super) fn sentence(error: &ArtifactError) -> String {
+    match error {
+        ArtifactError::Folder { .. } | ArtifactError::Store(_) => {
+            tracing::error!(%error, "artifacts cannot be kept or read");
+            "the server cannot use its artifacts at present; its log says why".to_owned()
+        }
+        ArtifactError::NoSpace
+        | ArtifactError::DigestMismatch { .. }
+        | ArtifactError::TooLarge { .. }
+        | ArtifactError::CutOff(_)
+        | ArtifactError::NotFound(_) => error.to_string(),
+    }
+}
+
 impl IntoResponse for ArtifactError {
     fn into_response(self) -> Response {
-        let message = match &self {
-            Self::Folder { .. } | Self::Store(_) => {
-                tracing::error!(error = %self, "artifacts cannot be kept or read");
-                "the server cannot use its artifacts at present; its log says why".to_owned()
-            }
-            Self::NoSpace
-            | Self::DigestMismatch { .. }
-            | Self::TooLarge { .. }
-            | Self::CutOff(_)
-            | Self::NotFound(_) => self.to_string(),
-        };
-        crate::serve::refusal(self.status(), self.code(), message)
+        crate::serve::refusal(self.status(), self.code(), sentence(&self))
     }
 }
 

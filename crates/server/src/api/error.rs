@@ -32,6 +32,12 @@ impl Refusal {
         refusal.body.field = Some(field).filter(|field| !field.is_empty());
         refusal
     }
+
+    /// The same, naming the field at fault.
+    pub(crate) fn at(mut self, field: &str) -> Self {
+        self.body.field = Some(field.to_owned());
+        self
+    }
 }
 
 impl From<ServiceError> for Refusal {

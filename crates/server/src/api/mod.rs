@@ -45,6 +45,7 @@ pub struct ApiState {
 impl ApiState {
     /// The doors to this server and its artifacts, and its figures.
     pub fn new(service: Service, artifacts: Artifacts, sizes: Sizes) -> Self {
+        let service = service.keeping(artifacts.clone());
         Self { metrics: Arc::new(Metrics::new(service.clone())), service, artifacts, sizes }
     }
 }
@@ -63,8 +64,6 @@ pub struct Sizes {
     pub body: u64,
     /// Bytes of an artifact.
     pub artifact: u64,
-    /// Bytes of an artifact that comes in the format of older servers.
-    pub legacy_artifact: u64,
 }
 
 /// Everything that the server answers.
@@ -82,7 +81,7 @@ pub fn router(state: ApiState) -> Router {
 }
 
 fn routes(state: &ApiState) -> OpenApiRouter<ApiState> {
-    let (artifacts, limit) = (&state.artifacts, state.sizes.artifact);
+    let (service, artifacts, limit) = (&state.service, &state.artifacts, state.sizes.artifact);
     let may_publish = middleware::from_extractor_with_state::<Operator<PublishReleases>, _>(state.clone());
     let may_fetch = middleware::from_extractor_with_state::<Fetcher, _>(state.clone());
     OpenApiRouter::with_openapi(openapi::base())
@@ -93,7 +92,7 @@ fn routes(state: &ApiState) -> OpenApiRouter<ApiState> {
         .merge(channels::routes())
         .merge(deployments::routes())
         .merge(watch::routes())
-        .merge(artifacts::upload_routes(artifacts.clone(), limit).route_layer(may_publish))
+        .merge(artifacts::upload_routes(service.clone(), limit).route_layer(may_publish))
         .merge(artifacts::download_routes(artifacts.clone()).route_layer(may_fetch))
 }
 

@@ -197,10 +197,13 @@ fn join_within(value: &mut Value, schemas: &Value) {
 
 fn merge_parts(fields: &mut Map<String, Value>, parts: &Value, schemas: &Value) {
     let (mut properties, mut required) = (Map::new(), Vec::new());
-    for part in parts.as_array().into_iter().flatten() {
+    let mut left: Vec<&Value> = parts.as_array().into_iter().flatten().collect();
+    while let Some(part) = left.pop() {
         let part = references_to(part).map_or(part, |name| &schemas[name]);
         properties.extend(part["properties"].as_object().cloned().unwrap_or_default());
         required.extend(part["required"].as_array().cloned().unwrap_or_default());
+        // What is joined may itself have been joined.
+        left.extend(part["allOf"].as_array().into_iter().flatten());
     }
     fields.insert("type".to_owned(), json!("object"));
     fields.insert("properties".to_owned(), properties.into());

@@ -1,5 +1,9 @@
 //! Releases: published, shown, deleted.
 
+mod parts;
+mod publish;
+mod sips;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -16,7 +20,11 @@ use super::extract::{Asked, Named, Order, first_page, page_of, usual_page_size};
 use super::operator::{Operator, PublishReleases, ViewReleases};
 
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(releases, create)).routes(routes!(release, delete))
+    OpenApiRouter::new()
+        .routes(routes!(releases, create))
+        .routes(routes!(release, delete))
+        .merge(parts::routes())
+        .merge(publish::routes())
 }
 
 /// Which things of a type and ring. What is empty asks for nothing.
@@ -53,6 +61,8 @@ async fn releases(
 }
 
 /// Publishes a release. The same again changes nothing; another content under the same name is refused.
+///
+/// The archive of a bundle is uploaded before, by `PUT /api/v1/artifacts/{sha256}`, or lies elsewhere, at `url`.
 #[utoipa::path(post, path = "/api/v1/releases", tag = "releases", security(("operator" = ["updates:publish"])),
     request_body = CreateRelease,
     responses((status = 201, description = "It is published", body = ReleaseView),
@@ -83,7 +93,7 @@ async fn release(
     Ok(Json(state.service.release(&name).await?))
 }
 
-/// Deletes a release that no channel and no deployment that still runs points to.
+/// Deletes a release that no channel, no deployment that still runs and no device points to.
 #[utoipa::path(delete, path = "/api/v1/releases/{device_type}/{distribution}/{version}", tag = "releases",
     security(("operator" = ["updates:publish"])),
     params(("device_type" = DeviceType, Path, description = "The devices that it is for"),

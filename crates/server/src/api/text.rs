@@ -1,6 +1,7 @@
 //! What texts may hold, at the door: no control characters that a database or a terminal chokes on, and no endless ones.
 
 use belay_protocol::MAX_LINES;
+use belay_protocol::bundle::LONGEST_MANIFEST;
 use serde_json::Value;
 
 use super::error::Refusal;
@@ -24,17 +25,28 @@ fn check_at(value: &Value, path: &str, name: &str) -> Result<(), Refusal> {
     }
 }
 
+/// Looks at a text that came by itself, as the part of a form or as a whole body.
+pub(crate) fn check_part(name: &str, text: &str) -> Result<(), Refusal> {
+    let path = match name {
+        "manifest" => "manifest.text",
+        "signature" => "manifest.signature",
+        other => other,
+    };
+    check_text(text, path, name).map_err(|refusal| refusal.at(name))
+}
+
 fn check_text(text: &str, path: &str, name: &str) -> Result<(), Refusal> {
-    let notes = name == NOTES;
-    let longest = match name {
-        NOTES => LONGEST_NOTES,
-        "name" => LONGEST_NAME,
-        _ => LONGEST,
+    let (longest, lines) = match (path, name) {
+        (_, NOTES) => (LONGEST_NOTES, true),
+        ("manifest.text", _) => (LONGEST_MANIFEST, true),
+        ("manifest.signature", _) => (LONGEST_SIGNATURE, true),
+        (_, "name") => (LONGEST_NAME, false),
+        (_, _) => (LONGEST, false),
     };
     if text.len() > longest {
         return Err(Refusal::of_field(path, format!("it has at most {longest} bytes, this one {}", text.len())));
     }
-    match text.chars().find(|letter| letter.is_control() && !(notes && "\n\r\t".contains(*letter))) {
+    match text.chars().find(|letter| letter.is_control() && !(lines && "\n\r\t".contains(*letter))) {
         Some(letter) => Err(Refusal::of_field(path, format!("the character {letter:?} may not stand in it"))),
         None => Ok(()),
     }
@@ -77,9 +89,11 @@ fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// The one field that may have lines.
+/// A field that may have lines, wherever it stands.
 const NOTES: &str = "notes";
-const LONGEST_NOTES: usize = 64 * 1024;
+pub(crate) const LONGEST_NOTES: usize = 64 * 1024;
+/// The longest signature of a manifest; minisign's have about 300 bytes and the trusted comment.
+pub(crate) const LONGEST_SIGNATURE: usize = 4 * 1024;
 const LONGEST_NAME: usize = 200;
 /// The longest any other text may be: a line of a package list, a window, a word to search for.
 pub(crate) const LONGEST: usize = 512;

@@ -51,7 +51,7 @@ impl ArtifactError {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoSpace => "no_space",
+            Self::NoSpace => "disk_full",
             Self::DigestMismatch { .. } => "digest_mismatch",
             Self::TooLarge { .. } => "too_large",
             Self::CutOff(_) => "upload_cut_off",

@@ -56,11 +56,21 @@ impl<'a, E: fmt::Display> Intake<'a, E> {
 
     /// Reads all of it only to see whether it is what is kept already.
     pub(super) async fn check(&mut self, expected: Sha256) -> Result<Stored, ArtifactError> {
+        let (sha256, size) = self.hash().await?.prove(Some(expected))?;
+        Ok(Stored { sha256, size, new: false })
+    }
+
+    /// Reads all of it only to see what it is.
+    pub(super) async fn digest(&mut self) -> Result<(Sha256, u64), ArtifactError> {
+        self.hash().await?.prove(None)
+    }
+
+    async fn hash(&mut self) -> Result<Hash, ArtifactError> {
         let mut hash = Hash::default();
         while let Some(piece) = self.next().await? {
             hash = blocking(move || hash.with(&piece)).await;
         }
-        hash.prove(Some(expected)).map(|(sha256, size)| Stored { sha256, size, new: false })
+        Ok(hash)
     }
 
     fn complete(&self) -> Result<(), ArtifactError> {

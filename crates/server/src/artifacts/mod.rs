@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use belay_protocol::Sha256;
-use futures_util::Stream;
 use futures_util::stream::BoxStream;
+use futures_util::{Stream, TryStreamExt};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResultPayload, ObjectStore, ObjectStoreExt};
 
@@ -135,13 +135,47 @@ impl Artifacts {
             GetResultPayload::Stream(stream) => Box::pin(reader::foreign(stream)),
         })
     }
+
+    /// Reads all of an artifact: its digest as it is, whatever it should be, and how many bytes there are.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be read.
+    pub async fn digest(&self, sha256: Sha256) -> Result<(Sha256, u64), ArtifactError> {
+        let size = self.size(sha256).await?;
+        let upload = Upload { expected: None, announced: Some(size), limit: size };
+        let mut intake = Intake::new(upload, self.get(sha256, 0..size).await?)?;
+        intake.digest().await
+    }
+
+    /// Removes an artifact; one that is not there is no error.
+    ///
+    /// # Errors
+    /// When it stays.
+    pub async fn remove(&self, sha256: Sha256) -> Result<(), ArtifactError> {
+        match self.objects.delete(&location(sha256)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(ArtifactError::Store(error)),
+        }
+    }
+
+    /// Every artifact, with when it was written, in milliseconds since 1970.
+    pub fn list(&self) -> BoxStream<'static, Result<(Sha256, i64), ArtifactError>> {
+        let found = self.objects.list(Some(&Path::from(KEPT)));
+        let artifact = |object: object_store::ObjectMeta| {
+            let sha256 = object.location.filename().and_then(|name| name.parse().ok());
+            std::future::ready(Ok(sha256.map(|sha256| (sha256, object.last_modified.timestamp_millis()))))
+        };
+        Box::pin(found.map_err(ArtifactError::Store).try_filter_map(artifact))
+    }
 }
 
 /// Where an artifact is: spread over folders, because one folder with a hundred thousand files serves nobody.
 fn location(sha256: Sha256) -> Path {
     let hex = sha256.to_string();
-    Path::from_iter(["sha256", &hex[..2], &hex])
+    Path::from_iter([KEPT, &hex[..2], &hex])
 }
+
+const KEPT: &str = "sha256";
 
 #[cfg(test)]
 mod tests;

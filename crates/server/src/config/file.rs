@@ -52,7 +52,6 @@ tables! {
     }
     Upload {
         max_mb: u64 = 2048,
-        legacy_max_mb: u64 = 100,
     }
     Enrolment {
         mode: EnrolmentMode = EnrolmentMode::Token,

@@ -91,10 +91,8 @@ pub struct S3Credentials {
 /// How large an artifact may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// In bytes, by this server's own API.
+    /// In bytes.
     pub max_bytes: u64,
-    /// In bytes, by the formats of older servers.
-    pub legacy_max_bytes: u64,
 }
 
 /// How a device becomes known.

@@ -27,10 +27,10 @@ fn an_empty_file_gives_the_defaults() {
 fn later_layers_win_over_earlier_ones() {
     let overrides = |text: &str| Overrides { state_dir: Some(text.to_owned()), ..Overrides::default() };
     let first =
-        "state_dir = \"/a\"\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n[upload]\nmax_mb = 1\nlegacy_max_mb = 2";
+        "state_dir = \"/a\"\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n[limits]\nconnections = 1\nbody_kb = 2";
     let mut layers = vec![
         file("server.toml", first),
-        file("server.toml.d/10.toml", "state_dir = \"/b\"\nlisten = [\"127.0.0.1:3\"]\n[upload]\nmax_mb = 3"),
+        file("server.toml.d/10.toml", "state_dir = \"/b\"\nlisten = [\"127.0.0.1:3\"]\n[limits]\nconnections = 3"),
         file("server.toml.d/20.toml", "state_dir = \"/c\""),
         Layer::Environment(overrides("/d")),
         Layer::CommandLine(overrides("/e")),
@@ -40,8 +40,8 @@ fn later_layers_win_over_earlier_ones() {
         assert_eq!(merged.state_dir, Path::new(state_dir));
         if layers.len() > 1 {
             assert_eq!(merged.listen, ["127.0.0.1:3".parse().unwrap()], "a list is replaced as a whole");
-            let upload = (merged.upload.max_bytes >> 20, merged.upload.legacy_max_bytes >> 20);
-            assert_eq!(upload, (3, 2), "a table is not");
+            let limits = (merged.limits.connections, merged.limits.body_bytes >> 10);
+            assert_eq!(limits, (3, 2), "a table is not");
         }
         layers.pop();
     }

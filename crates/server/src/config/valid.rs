@@ -43,10 +43,7 @@ fn database(url: String, folder: &Path) -> Result<DatabaseUrl, Problem> {
 }
 
 fn upload(upload: &file::Upload) -> Result<Upload, Problem> {
-    Ok(Upload {
-        max_bytes: bytes(&["upload", "max_mb"], upload.max_mb, MEGABYTE, "MB")?,
-        legacy_max_bytes: bytes(&["upload", "legacy_max_mb"], upload.legacy_max_mb, MEGABYTE, "MB")?,
-    })
+    Ok(Upload { max_bytes: bytes(&["upload", "max_mb"], upload.max_mb, MEGABYTE, "MB")? })
 }
 
 fn devices(devices: &file::Devices) -> Result<Devices, Problem> {

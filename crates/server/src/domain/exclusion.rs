@@ -4,7 +4,7 @@ use belay_protocol::ReleaseVersion;
 use belay_protocol::admin::{DeploymentKind, DeviceState, Strategy};
 use belay_protocol::sync::capability;
 
-use super::Device;
+use super::{Demands, Device, PayloadKind};
 
 /// Why a device is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,10 +15,11 @@ pub struct Exclusion {
     pub message: String,
 }
 
-/// Why a device gets no assignment in such a deployment; none where it may take part.
-pub fn exclusion(device: &Device, kind: DeploymentKind, strategy: &Strategy) -> Option<Exclusion> {
+/// Why a device gets no assignment in such a deployment; none where it may take part. `demands` is what the release
+/// asks of it.
+pub fn exclusion(device: &Device, kind: DeploymentKind, strategy: &Strategy, demands: Demands) -> Option<Exclusion> {
     unauthorized(device).or_else(|| match kind {
-        DeploymentKind::Install => unable(device, capability::PACKAGES, "cannot_install", "install package lists")
+        DeploymentKind::Install => unfit(device, demands)
             .or_else(|| unstaged(device, strategy))
             // The first device resolves the versions for all: one that cannot keep to them would end with others.
             .or_else(|| {
@@ -62,6 +63,19 @@ fn unauthorized(device: &Device) -> Option<Exclusion> {
         DeviceState::Revoked => "the device was shut out; enrol it again",
     };
     Some(Exclusion { code: NOT_AUTHORIZED, message: message.to_owned() })
+}
+
+fn unfit(device: &Device, demands: Demands) -> Option<Exclusion> {
+    match demands.kind {
+        PayloadKind::Packages => unable(device, capability::PACKAGES, "cannot_install", "install package lists"),
+        PayloadKind::Bundle => unable(device, capability::BUNDLE, "no_bundles", "install bundles"),
+    }
+    .or_else(|| {
+        let message =
+            "keys are pinned on the device, and nobody signed the release; publish it signed, as another version";
+        let refuses = device.can(capability::SIGNED) && !demands.signed;
+        refuses.then(|| Exclusion { code: "unsigned_release", message: message.to_owned() })
+    })
 }
 
 fn unstaged(device: &Device, strategy: &Strategy) -> Option<Exclusion> {

@@ -29,4 +29,4 @@ pub use channel::Channel;
 pub use deployment::{Deployment, Forgiven, Frozen};
 pub use device::{Device, OutboxMark};
 pub use field::FieldError;
-pub use release::{Payload, Release};
+pub use release::{Demands, Payload, PayloadKind, Release};

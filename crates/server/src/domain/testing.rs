@@ -48,6 +48,12 @@ pub(crate) fn install(device: &mut Device, version: Option<&str>) {
     device.profile.installed.release = version.map(|version| version.parse().unwrap());
 }
 
+/// Gives a device a capability.
+pub(crate) fn with(mut device: Device, word: &str) -> Device {
+    assert!(device.profile.facts.capabilities.insert(word.to_owned()), "{word} was not there");
+    device
+}
+
 /// Takes a capability from a device.
 pub(crate) fn without(mut device: Device, word: &str) -> Device {
     assert!(device.profile.facts.capabilities.remove(word), "{word} was there");

@@ -19,6 +19,7 @@ pub(super) fn check_enrolment(request: &EnrolRequest) -> Result<(), ServiceError
         ("profile.facts.os", &facts.os),
         ("profile.facts.agent", &facts.agent),
         ("profile.facts.hardware", &facts.hardware),
+        ("profile.facts.device_key", &facts.device_key),
     ];
     for (field, value) in texts {
         if value.chars().count() > TEXT || value.chars().any(char::is_control) {
@@ -64,6 +65,7 @@ fn fit_profile(profile: Profile) -> Profile {
             os: cut(&facts.os, TEXT),
             agent: cut(&facts.agent, TEXT),
             hardware: cut(&facts.hardware, TEXT),
+            device_key: cut(&facts.device_key, TEXT),
             capabilities: facts.capabilities.iter().take(WORDS).map(|word| cut(word, WORD)).collect(),
         },
     }

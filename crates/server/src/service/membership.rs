@@ -7,8 +7,8 @@ use sqlx::AnyConnection;
 use super::progress::went_back;
 use crate::domain::exclusion::{self, Exclusion, NOT_AUTHORIZED};
 use crate::domain::filter::Filter;
-use crate::domain::{Assignment, AssignmentStatus, Deployment, Device, fleet, order, progress};
-use crate::store::{StoreError, assignments, deployments, targets};
+use crate::domain::{Assignment, AssignmentStatus, Demands, Deployment, Device, fleet, order, progress};
+use crate::store::{StoreError, assignments, deployments, releases, targets};
 
 /// Brings a device's assignments in line with what is now true of it: called in the transaction that writes the device,
 /// after it enrolled, was let in, or its type, ring, tags or measured version changed. Whether the engine should look now.
@@ -35,9 +35,10 @@ pub(crate) async fn refresh(
 
 /// The part that a device gets in a deployment that selects it. One that cannot take part, or where there is nothing to
 /// do, is left out with the reason.
-pub(super) fn part(deployment: &Deployment, device: &Device, now: Timestamp) -> Assignment {
+/// `demands` is what its release asks of devices: see [`demands`].
+pub(super) fn part(deployment: &Deployment, demands: Demands, device: &Device, now: Timestamp) -> Assignment {
     let version = deployment.release.as_ref().map(|name| &name.version);
-    let part = part_at_work(deployment, device, now);
+    let part = part_at_work(deployment, demands, device, now);
     match exclusion::needless(device, deployment.kind, version) {
         Some(needless) if part.status == AssignmentStatus::Pending => left_out(part, needless, now),
         Some(_) | None => part,
@@ -45,7 +46,7 @@ pub(super) fn part(deployment: &Deployment, device: &Device, now: Timestamp) -> 
 }
 
 /// The same for a device that is being changed: what is installed now says nothing about when its turn comes.
-pub(super) fn part_at_work(deployment: &Deployment, device: &Device, now: Timestamp) -> Assignment {
+pub(super) fn part_at_work(deployment: &Deployment, demands: Demands, device: &Device, now: Timestamp) -> Assignment {
     let part = Assignment {
         deployment: deployment.id.clone(),
         device: device.id.clone(),
@@ -63,9 +64,19 @@ pub(super) fn part_at_work(deployment: &Deployment, device: &Device, now: Timest
         started_at: None,
         ended_at: None,
     };
-    match exclusion::exclusion(device, deployment.kind, &deployment.strategy) {
+    match exclusion::exclusion(device, deployment.kind, &deployment.strategy, demands) {
         Some(excluded) => left_out(part, excluded, now),
         None => part,
+    }
+}
+
+/// What the release of a deployment asks of its devices; nothing where there is none to install.
+pub(super) async fn demands(connection: &mut AnyConnection, deployment: &Deployment) -> Result<Demands, StoreError> {
+    match (deployment.kind, &deployment.release) {
+        (DeploymentKind::Install, Some(name)) => {
+            Ok(releases::demands(connection, name).await?.unwrap_or(Demands::NONE))
+        }
+        (DeploymentKind::Install, None) | (DeploymentKind::RollBack, _) => Ok(Demands::NONE),
     }
 }
 
@@ -165,7 +176,7 @@ async fn readmit(
             return Ok(false);
         }
     }
-    let part = part(deployment, device, now);
+    let part = part(deployment, demands(connection, deployment).await?, device, now);
     if part.status != AssignmentStatus::Pending || !deployments::keep_open(connection, &deployment.id).await? {
         return Ok(false);
     }
@@ -204,7 +215,8 @@ async fn join(
     if !filter.selects(device, state) || !deployments::keep_open(connection, &deployment.id).await? {
         return Ok(false);
     }
-    Ok(assignments::insert(connection, &[part(deployment, device, now)]).await? == 1)
+    let part = part(deployment, demands(connection, deployment).await?, device, now);
+    Ok(assignments::insert(connection, &[part]).await? == 1)
 }
 
 /// A waiting device that a deployment came to mean no longer.

@@ -3,6 +3,7 @@
 //! Each file beside this one is one family of questions and orders. They read the store, let `domain` decide, and write
 //! what was decided together with its reason, in one transaction.
 
+mod artifacts;
 mod channels;
 mod deployments;
 mod devices;
@@ -27,13 +28,16 @@ mod watch;
 
 use std::sync::Arc;
 
+pub use artifacts::Received;
 use belay_protocol::admin::Page;
 pub use devices::DeviceQuery;
 pub use engine::Tick;
 pub use error::{Kind, ServiceError};
 pub use options::{DeviceSettings, Enrolment, Options};
+pub use releases::published_with_archive;
 use tokio::sync::Notify;
 
+use crate::artifacts::Artifacts;
 use crate::clock::Clock;
 use crate::store::Store;
 
@@ -46,6 +50,8 @@ pub struct Service {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) options: Options,
+    /// Where the archives of bundles are kept; none only where nobody publishes any.
+    artifacts: Option<Artifacts>,
     /// Told when the engine should look at once, rather than when its time comes.
     pub(crate) engine: Arc<Notify>,
     /// Whether the engine still turns.
@@ -62,6 +68,7 @@ impl Service {
             store,
             clock,
             options,
+            artifacts: None,
             engine: Arc::default(),
             pulse: Arc::default(),
             memory: Arc::default(),

@@ -1,5 +1,6 @@
 //! Reports of devices on their assignments.
 
+use belay_protocol::PackageList;
 use belay_protocol::admin::{DeploymentKind, DeviceState};
 use belay_protocol::sync::Report;
 use jiff::Timestamp;
@@ -54,11 +55,12 @@ async fn freeze(
         Some(name) => releases::by_name(connection, name).await?,
         None => None,
     };
-    let listed = release.as_ref().map(|release| {
-        let Payload::Packages { packages, .. } = &release.payload;
-        packages
+    let listed = release.map(|release| match release.payload {
+        Payload::Packages { packages, .. } => packages,
+        // What it declares stands in the archive, which only devices read: whatever they resolved is fixed, be it nothing.
+        Payload::Bundle { .. } => PackageList::default(),
     });
-    let decision = progress::frozen(part, report, listed, &device.profile.facts.architecture);
+    let decision = progress::frozen(part, report, listed.as_ref(), &device.profile.facts.architecture);
     if let Act::Freeze { frozen } = &decision.act
         && !deployments::freeze(connection, &deployment.id, &frozen.closure, &frozen.by).await?
     {

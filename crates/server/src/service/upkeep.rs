@@ -31,6 +31,7 @@ impl Service {
         let now = self.clock.now().as_millisecond();
         let mut read = Read { recent: now, thorough: now };
         let mut ticks = 0_u32;
+        let mut sweep = tokio::spawn(std::future::ready(()));
         loop {
             tokio::select! {
                 () = &mut stop => break,
@@ -48,9 +49,20 @@ impl Service {
             {
                 tracing::warn!(%error, "old reports cannot be deleted; trying again");
             }
+            // There may be very many, in a store that is slow: nothing waits for it.
+            if ticks.is_multiple_of(SWEEP_EVERY) && sweep.is_finished() {
+                sweep = tokio::spawn(self.clone().sweep());
+            }
         }
+        sweep.abort();
         self.recorded().await;
         self.write_heard().await;
+    }
+
+    async fn sweep(self) {
+        if let Err(error) = self.sweep_artifacts().await {
+            tracing::warn!(%error, "artifacts that no release names cannot be removed; trying again");
+        }
     }
 
     /// Reads once what others wrote in the last seconds: what [`Service::upkeep`] does each second.
@@ -156,6 +168,9 @@ const FLUSH_EVERY: u32 = 5;
 
 /// Old reports are deleted each so many refreshes.
 const CLEAN_EVERY: u32 = 60;
+
+/// Artifacts that no release names are removed each so many refreshes.
+const SWEEP_EVERY: u32 = 3_600;
 
 /// How many reports one transaction deletes.
 const BATCH: i64 = 500;

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use belay_protocol::admin::DeviceState;
 use belay_protocol::sync::Profile;
-use belay_protocol::{DeviceId, Tag};
+use belay_protocol::{DeviceId, DeviceType, Distribution, ReleaseVersion, Tag};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -171,6 +171,28 @@ pub fn state_word(state: DeviceState) -> &'static str {
         DeviceState::Quarantined => "quarantined",
         DeviceState::Revoked => "revoked",
     }
+}
+
+/// Versions that devices of a type and ring have as measured, each with how many have it and one of them. Devices that
+/// were shut out do not count.
+pub async fn installed_in(
+    connection: &mut AnyConnection,
+    device_type: &DeviceType,
+    distribution: &Distribution,
+) -> Result<Vec<(ReleaseVersion, u64, DeviceId)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT installed, COUNT(*) AS number, MIN(id) AS id FROM devices WHERE device_type = $1 \
+         AND distribution = $2 AND installed IS NOT NULL AND state <> 'revoked' GROUP BY installed ORDER BY installed",
+    )
+    .bind(device_type.as_str())
+    .bind(distribution.as_str())
+    .fetch_all(connection)
+    .await?;
+    let version = |row: &AnyRow| {
+        let record = Record::of("devices", &["id"], row);
+        Ok((record.parsed("installed")?, record.number("number")?, record.parsed("id")?))
+    };
+    rows.iter().map(version).collect()
 }
 
 /// The state that a word stands for.

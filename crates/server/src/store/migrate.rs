@@ -51,11 +51,13 @@ fn is_race(error: &StoreError) -> bool {
     };
     let sqlx::Error::Database(error) = error else { return false };
     let code = error.code().unwrap_or_default();
-    retry::is_contention_code(&code) || THERE_ALREADY.contains(&&*code) || error.message().ends_with("already exists")
+    let says = error.message();
+    let there = says.ends_with("already exists") || says.starts_with("duplicate column name");
+    retry::is_contention_code(&code) || THERE_ALREADY.contains(&&*code) || there
 }
 
 /// PostgreSQL's codes for what another server has just made: unique_violation (in the catalogue), duplicate_table,
-/// duplicate_object.
-const THERE_ALREADY: [&str; 3] = ["23505", "42P07", "42710"];
+/// duplicate_object, duplicate_column.
+const THERE_ALREADY: [&str; 4] = ["23505", "42P07", "42710", "42701"];
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");

@@ -19,6 +19,7 @@ mod open;
 mod retry;
 pub mod row;
 
+pub mod artifacts;
 pub mod assignments;
 pub mod audit;
 pub mod channels;

@@ -2,9 +2,11 @@
 
 mod access;
 mod away;
+mod bundles;
 mod device_door;
 mod documents;
 mod fetching;
+mod forms;
 mod refusals;
 mod releases;
 mod rollout;

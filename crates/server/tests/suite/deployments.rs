@@ -1,5 +1,6 @@
 //! Releases, channels and deployments, with devices that sync as agents do.
 
+mod bundles;
 mod channels;
 mod clocked;
 mod contended;
@@ -11,3 +12,5 @@ mod releases;
 mod replicas;
 mod rollouts;
 mod verbs;
+
+pub(crate) use fleet::name;

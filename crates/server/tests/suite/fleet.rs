@@ -101,6 +101,7 @@ pub(crate) fn enrolment(number: u32) -> EnrolRequest {
                 architecture: "arm64".to_owned(),
                 os: "Debian GNU/Linux 12 (bookworm)".to_owned(),
                 agent: "0.1.0".to_owned(),
+                device_key: String::new(),
                 hardware: format!("board-{number}"),
                 capabilities: ["packages", "staged", "reports_version", "can_roll_back", "closure"]
                     .map(str::to_owned)

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests end them, and say on which database")]
 
 mod api;
+mod api_words;
 mod backup;
 mod commands;
 mod databases;

@@ -4,8 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use belay_protocol::admin::{CreateRelease, PromoteRelease};
+use belay_server::clock::Clock;
+use belay_server::service::{Actor, Options, Service};
 use belay_server::store::{Store, StoreError, Work};
 use futures_util::future::join_all;
+use sha2::Digest;
 use sqlx::{AnyConnection, Executor, Row};
 use tokio::sync::{Barrier, Mutex};
 
@@ -62,6 +66,43 @@ fn a_database_of_a_newer_server_is_left_alone() {
                  install that one again"
             )
         );
+    });
+}
+
+#[test]
+fn a_database_from_before_bundles_is_brought_up_to_date_with_what_is_in_it() {
+    on_both_databases(async |database| {
+        database.open().await.close().await;
+        let mut connection = database.connection().await;
+        for column in ["artifact", "signed", "promoted_from"] {
+            connection.execute(&*format!("ALTER TABLE releases DROP COLUMN {column}")).await.unwrap();
+        }
+        connection.execute("DROP TABLE artifacts").await.unwrap();
+        connection.execute("DELETE FROM _sqlx_migrations WHERE version = 2").await.unwrap();
+        let old = "INSERT INTO releases (device_type, distribution, version, kind, payload, sha256, notes, created_at,
+            created_by) VALUES ('raspberry_pi', 'alpha', '1.0', 'packages',
+            '{\"packages\":[\"demo-app=1.0\"],\"approve\":[\"guard_held\"]}', $1, 'first', 1000, 'olga')";
+        // What the server before bundles made of this list.
+        let content = "packages\npackage demo-app=1.0\napprove guard_held\n";
+        let sha256 = belay_protocol::Sha256::from_bytes(sha2::Sha256::digest(content).into());
+        sqlx::query(old).bind(sha256.to_string()).execute(&mut connection).await.unwrap();
+
+        let stores = join_all((0..4).map(|_| database.open())).await;
+        let service = Service::new(stores[0].clone(), Clock::System, Options::default());
+        let name = crate::deployments::name("1.0");
+        let shown = service.release(&name).await.unwrap();
+        assert_eq!((shown.kind.as_str(), shown.notes.as_str(), shown.signed), ("packages", "first", false));
+        assert_eq!((shown.packages, shown.promoted_from), (vec!["demo-app=1.0".to_owned()], None));
+        let again = CreateRelease {
+            packages: vec!["demo-app=1.0".to_owned()],
+            approve: vec!["guard_held".to_owned()],
+            ..CreateRelease::named(name.clone())
+        };
+        let (_, new) = service.create_release(&Actor("olga".to_owned()), again).await.unwrap();
+        assert!(!new, "it is the same release as before");
+        let beta = PromoteRelease { distribution: "beta".parse().unwrap() };
+        assert!(service.promote_release(&Actor("olga".to_owned()), &name, beta).await.unwrap().1);
+        join_all(stores.iter().map(Store::close)).await;
     });
 }
 

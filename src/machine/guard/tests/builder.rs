@@ -94,7 +94,7 @@ pub(super) fn given(changes: &[Built]) -> Given {
     let download_bytes = changes.iter().flat_map(|change| &change.new).map(|new| new.size).sum();
     let status = Sha256::from_bytes([0; 32]);
     Given {
-        plan: Plan { changes, status, download_bytes, undo: UndoCost::default() },
+        plan: Plan { changes, status, download_bytes, undo: UndoCost::default(), files: Vec::new() },
         list: PackageList::default(),
         closure: None,
         rules: GuardRules {
@@ -103,6 +103,7 @@ pub(super) fn given(changes: &[Built]) -> Given {
             protected: strings(defaults::PROTECTED),
             one_way: strings(defaults::ONE_WAY),
             boot: strings(defaults::BOOT),
+            paths: strings(defaults::PATHS),
             reserve_bytes: 0,
         },
         facts: Facts { free_bytes: u64::MAX, ..Facts::default() },

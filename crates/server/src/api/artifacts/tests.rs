@@ -14,7 +14,10 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{download_routes, upload_routes};
 use crate::artifacts::{Artifacts, Place};
+use crate::clock::Clock;
 use crate::serve::{Connections, Limits, run};
+use crate::service::{Options, Service};
+use crate::store::Store;
 
 const BYTES: &str = "0123456789";
 
@@ -139,7 +142,7 @@ async fn a_client_that_leaves_in_the_middle_of_its_upload_leaves_nothing() {
 #[tokio::test]
 async fn both_doors_are_documented_at_one_path() {
     let world = World::new().await;
-    let (_, document) = routes(&world.artifacts).split_for_parts();
+    let (_, document) = routes(&world.service, &world.artifacts).split_for_parts();
     let item = &document.paths.paths["/api/v1/artifacts/{sha256}"];
     assert!(item.get.is_some() && item.head.is_some() && item.put.is_some());
 }
@@ -147,15 +150,19 @@ async fn both_doors_are_documented_at_one_path() {
 struct World {
     folder: TempDir,
     artifacts: Artifacts,
+    service: Service,
     router: Router,
+    _database: TempDir,
 }
 
 impl World {
     async fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let artifacts = Artifacts::open(&Place::Folder(folder.path().to_owned())).await.unwrap();
-        let router = routes(&artifacts).split_for_parts().0;
-        Self { folder, artifacts, router }
+        let (database, store) = Store::temporary().await;
+        let service = Service::new(store, Clock::System, Options::default()).keeping(artifacts.clone());
+        let router = routes(&service, &artifacts).split_for_parts().0;
+        Self { folder, artifacts, service, router, _database: database }
     }
 
     async fn with_artifact() -> Self {
@@ -182,8 +189,8 @@ async fn until(reached: impl Fn() -> bool) {
     tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await.expect("it happens soon");
 }
 
-fn routes(artifacts: &Artifacts) -> OpenApiRouter {
-    upload_routes(artifacts.clone(), 10).merge(download_routes(artifacts.clone()))
+fn routes(service: &Service, artifacts: &Artifacts) -> OpenApiRouter {
+    upload_routes(service.clone(), 10).merge(download_routes(artifacts.clone()))
 }
 
 fn digest() -> Sha256 {

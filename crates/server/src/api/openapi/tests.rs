@@ -76,7 +76,7 @@ async fn document() -> Value {
     let (folder, store) = Store::temporary().await;
     let artifacts = Artifacts::open(&Place::Folder(folder.path().join("artifacts"))).await.unwrap();
     let service = Service::new(store, Clock::System, Options::default());
-    let state = ApiState::new(service, artifacts, Sizes { body: 1, artifact: 1, legacy_artifact: 1 });
+    let state = ApiState::new(service, artifacts, Sizes { body: 1, artifact: 1 });
     openapi::finish(routes(&state).into_openapi())
 }
 

@@ -22,7 +22,7 @@ async fn fill() {
         // What says how long it is need not be read for this.
         let stream = megabytes(8).inspect(|_| assert!(announced.is_none(), "nothing of it is read"));
         let refused = world.artifacts.put(Upload { announced, ..large }, stream).await.unwrap_err();
-        assert_eq!((refused.code(), refused.status().as_u16()), ("no_space", 507), "announced: {announced:?}");
+        assert_eq!((refused.code(), refused.status().as_u16()), ("disk_full", 507), "announced: {announced:?}");
         assert_eq!(world.files(), NOTHING, "announced: {announced:?}");
     }
     let small = Upload { expected: Some(digest_of_megabytes(2)), announced: Some(2 << 20), limit: 1 << 30 };

@@ -52,7 +52,7 @@ fn values_that_cannot_be_used_are_named_with_their_line() {
             "server.toml:1: artifacts.s3_secret_key_file: artifacts.s3_access_key_file is of no use without it",
         ),
         ("[upload]\nmax_mb = 0", "server.toml:2: upload.max_mb: 0 MB is no size from 1 MB to a terabyte"),
-        ("[upload]\nlegacy_max_mb = 99999999999999999", "server.toml:2: upload.legacy_max_mb: 99999999999999999 MB"),
+        ("[upload]\nmax_mb = 99999999999999999", "server.toml:2: upload.max_mb: 99999999999999999 MB"),
         ("[devices]\npoll_s = 0", "server.toml:2: devices.poll_s: 0 is no whole number of seconds from 1"),
         (
             "[devices]\npoll_s = 900",

@@ -1,13 +1,17 @@
 //! Tests of which devices are left out, and why.
 
 use super::*;
-use crate::domain::testing::{device, install, without};
+use crate::domain::testing::{device, install, with, without};
 
 const CANARY: Strategy = Strategy::Canary { percent: 10, soak_s: None };
 const ROLLING: Strategy = Strategy::Rolling { percent: 20 };
 
 fn code(device: &Device, kind: DeploymentKind, strategy: &Strategy) -> Option<&'static str> {
-    exclusion(device, kind, strategy).map(|exclusion| {
+    code_for(device, kind, strategy, Demands { kind: PayloadKind::Packages, signed: false })
+}
+
+fn code_for(device: &Device, kind: DeploymentKind, strategy: &Strategy, demands: Demands) -> Option<&'static str> {
+    exclusion(device, kind, strategy, demands).map(|exclusion| {
         assert!(exclusion.message.len() > 20, "{} says what to do", exclusion.code);
         exclusion.code
     })
@@ -41,6 +45,30 @@ fn what_a_device_cannot_do_it_is_not_asked_to_do() {
         let device = without(device("dev"), lacks);
         assert_eq!(code(&device, kind, &strategy), expected, "without {lacks}: {kind:?} {strategy:?}");
     }
+}
+
+#[test]
+fn a_device_without_bundles_is_left_out_of_bundles_alone() {
+    let bundle = Demands { kind: PayloadKind::Bundle, signed: false };
+    let (install, back) = (DeploymentKind::Install, DeploymentKind::RollBack);
+    let old = device("dev");
+    assert_eq!(code_for(&old, install, &Strategy::Immediate, bundle), Some("no_bundles"));
+    assert_eq!(code_for(&old, back, &Strategy::Immediate, bundle), None);
+    assert_eq!(code(&old, install, &Strategy::Immediate), None);
+    let new = without(with(device("dev"), capability::BUNDLE), capability::PACKAGES);
+    assert_eq!(code_for(&new, install, &CANARY, bundle), None);
+    assert_eq!(code(&new, install, &CANARY), Some("cannot_install"));
+}
+
+#[test]
+fn a_device_with_pinned_keys_is_left_out_of_what_nobody_signed() {
+    let pinned = with(with(device("dev"), capability::BUNDLE), capability::SIGNED);
+    for kind in [PayloadKind::Packages, PayloadKind::Bundle] {
+        let asked = |signed| code_for(&pinned, DeploymentKind::Install, &Strategy::Immediate, Demands { kind, signed });
+        assert_eq!((asked(false), asked(true)), (Some("unsigned_release"), None), "{kind:?}");
+    }
+    let back = Demands { kind: PayloadKind::Bundle, signed: false };
+    assert_eq!(code_for(&pinned, DeploymentKind::RollBack, &Strategy::Immediate, back), None);
 }
 
 #[test]

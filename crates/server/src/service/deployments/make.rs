@@ -214,11 +214,12 @@ async fn next_parts(
     final_one.id.as_str().clone_into(last);
     // It parsed when the deployment was asked for.
     let Ok(filter) = Filter::parse(&deployment.filter, Some(release)) else { return Ok(None) };
+    let demands = membership::demands(connection, deployment).await?;
     let mut parts = Vec::new();
     for device in &devices {
         let state = membership::standing(connection, &filter, Some(release), device).await?;
         if filter.selects(device, state) {
-            parts.push(membership::part(deployment, device, now));
+            parts.push(membership::part(deployment, demands, device, now));
         }
     }
     Ok(Some(parts))

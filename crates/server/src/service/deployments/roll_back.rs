@@ -9,7 +9,7 @@ use sqlx::AnyConnection;
 
 use super::make::new_id;
 use super::{anew, cancel, missing};
-use crate::domain::{AssignmentStatus, Deployment, Device, Forgiven};
+use crate::domain::{AssignmentStatus, Demands, Deployment, Device, Forgiven};
 use crate::service::engine::Moment;
 use crate::service::{Actor, Kind, Service, ServiceError, membership};
 use crate::store::{StoreError, assignments, audit, channels, deployments, devices};
@@ -61,8 +61,8 @@ async fn roll_back_all(
     let name = format!("back from {}", original.name);
     let devices = done.iter().chain(&at_work);
     let back = way_back(name, original.release.clone(), devices, actor, moment.now);
-    let done = done.iter().map(|device| membership::part(&back, device, moment.now));
-    let at_work = at_work.iter().map(|device| membership::part_at_work(&back, device, moment.now));
+    let done = done.iter().map(|device| membership::part(&back, Demands::NONE, device, moment.now));
+    let at_work = at_work.iter().map(|device| membership::part_at_work(&back, Demands::NONE, device, moment.now));
     let parts: Vec<_> = done.chain(at_work).collect();
     deployments::insert(connection, &back).await?;
     assignments::insert(connection, &parts).await?;
@@ -91,7 +91,7 @@ async fn roll_back_one(
         version,
     });
     let back = way_back(format!("{id} back"), release, std::iter::once(&device), actor, now);
-    let part = membership::part(&back, &device, now);
+    let part = membership::part(&back, Demands::NONE, &device, now);
     if part.status == AssignmentStatus::Skipped {
         return Ok(Err(ServiceError::new(Kind::Conflict, "cannot_roll_back", part.message)));
     }

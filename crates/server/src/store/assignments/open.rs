@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use belay_protocol::admin::DeploymentKind;
 use belay_protocol::sync::{Action, Assignment as Order, AssignmentRef};
-use belay_protocol::{DeploymentId, DeviceId};
+use belay_protocol::{Closure, DeploymentId, DeviceId};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
@@ -97,19 +97,31 @@ fn action(deployment: Deployment, release: Option<Release>) -> Option<Action> {
     match deployment.kind {
         DeploymentKind::RollBack => Some(Action::RollBack { release: deployment.release.map(|name| name.version) }),
         DeploymentKind::Install => {
-            let release = release?;
-            let Payload::Packages { packages, mut approve } = release.payload;
-            if !deployment.filter.device_ids.is_empty() && !approve.iter().any(|code| code == DENIED) {
-                approve.push(DENIED.to_owned());
-            }
-            Some(Action::InstallPackages {
-                release: release.name.version,
-                packages,
-                closure: deployment.frozen.map(|frozen| frozen.closure),
-                approve,
-            })
+            let named = !deployment.filter.device_ids.is_empty();
+            Some(install(release?, deployment.frozen.map(|frozen| frozen.closure), named))
         }
     }
+}
+
+fn install(release: Release, closure: Option<Closure>, named: bool) -> Action {
+    let version = release.name.version;
+    match release.payload {
+        Payload::Packages { packages, approve, manifest } => {
+            let approve = approved(approve, named);
+            Action::InstallPackages { release: version, packages, closure, approve, manifest }
+        }
+        Payload::Bundle { sha256, size, url, manifest, approve } => {
+            let (manifest, approve) = (Some(manifest), approved(approve, named));
+            Action::InstallBundle { release: version, sha256, size, url, manifest, closure, approve }
+        }
+    }
+}
+
+fn approved(mut approve: Vec<String>, named: bool) -> Vec<String> {
+    if named && !approve.iter().any(|code| code == DENIED) {
+        approve.push(DENIED.to_owned());
+    }
+    approve
 }
 
 /// A device that was asked for by name takes a release again that it went back from.

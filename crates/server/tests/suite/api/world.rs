@@ -1,5 +1,7 @@
 //! A server of its own for one test, whose every answer is compared with its own OpenAPI document.
 
+use std::path::PathBuf;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -11,6 +13,7 @@ use belay_server::service::{Actor, Options, Service};
 use belay_server::store::Store;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use sha2::Digest;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -22,7 +25,7 @@ pub(crate) struct World {
     pub(crate) admin: String,
     router: Router,
     document: Value,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// An answer.
@@ -43,11 +46,23 @@ impl World {
         let service = Service::new(store.clone(), Clock::System, Options::default());
         let artifacts = Artifacts::open(&Place::Folder(folder.path().join("artifacts"))).await.unwrap();
         let router = router(ApiState::new(service.clone(), artifacts, SIZES));
-        let mut world =
-            Self { service, store, admin: String::new(), router, document: json!({"paths": {}}), _folder: folder };
+        let mut world = Self { service, store, admin: String::new(), router, document: json!({"paths": {}}), folder };
         world.document = world.ask_as(None, "GET", "/api/v1/openapi.json", Value::Null).await.expect(200);
         world.admin = world.token(&[Permission::AdminFull]).await;
         world
+    }
+
+    /// Every file of an artifact, whole or not.
+    pub(crate) fn artifacts(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.folder.path().join("artifacts")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                let list = if entry.file_type().unwrap().is_dir() { &mut folders } else { &mut found };
+                list.push(entry.path());
+            }
+        }
+        found
     }
 
     /// A token that may do this.
@@ -148,11 +163,23 @@ impl Answer {
 }
 
 /// How much a request may bring.
-pub(crate) const SIZES: Sizes = Sizes { body: 1024 * 1024, artifact: 1024, legacy_artifact: 512 };
+pub(crate) const SIZES: Sizes = Sizes { body: 1024 * 1024, artifact: 1024 };
 
 /// The body of a release with one package.
 pub(crate) fn release(version: &str) -> Value {
     json!({"device_type": "raspberry_pi", "distribution": "alpha", "version": version, "packages": ["demo-app=1.0"]})
+}
+
+/// The digest of some bytes.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    belay_protocol::Sha256::from_bytes(sha2::Sha256::digest(bytes).into()).to_string()
+}
+
+/// The manifest of a bundle: for the version 1.0.
+pub(crate) fn manifest(bytes: &[u8]) -> Value {
+    json!({"version": "1.0", "device_type": "raspberry_pi", "distribution": "alpha", "archive": "update.tar.gz",
+        "sha256": format!("sha256:{}", digest(bytes)), "size": bytes.len(), "notes": "",
+        "created_at": "2026-01-02T03:04:05Z", "more": {"a": [1]}})
 }
 
 fn fits(template: &str, path: &str) -> bool {

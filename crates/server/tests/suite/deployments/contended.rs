@@ -83,12 +83,8 @@ fn of_two_identical_publishes_at_once_both_are_answered() {
                     created_by) SELECT device_type, distribution, '3.0', kind, payload, sha256, notes, created_at, \
                     created_by FROM releases WHERE version = '2.0'";
         let other = Writer::of(&database, same).await;
-        let release = CreateRelease {
-            name: name("3.0"),
-            packages: vec!["demo-app=2.0".to_owned()],
-            approve: Vec::new(),
-            notes: String::new(),
-        };
+        let packages = vec!["demo-app=2.0".to_owned()];
+        let release = CreateRelease { packages, ..CreateRelease::named(name("3.0")) };
         let actor = operator();
         let publish = fleet.service.create_release(&actor, release);
         let (published, ()) = tokio::join!(publish, other.commit_when_awaited(&database));

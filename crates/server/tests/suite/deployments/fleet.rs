@@ -30,6 +30,7 @@ pub(crate) struct Machine {
     pub(crate) key: String,
     version: Option<String>,
     without: BTreeSet<String>,
+    with: BTreeSet<String>,
     measured: u64,
     seq: u64,
     /// What it was last told to do.
@@ -54,23 +55,25 @@ impl Fleet {
     }
 
     pub(crate) async fn publish(&self, version: &str) {
-        let release = CreateRelease {
-            name: name(version),
-            packages: vec![format!("demo-app={version}")],
-            approve: Vec::new(),
-            notes: String::new(),
-        };
+        let packages = vec![format!("demo-app={version}")];
+        let release = CreateRelease { packages, ..CreateRelease::named(name(version)) };
         self.service.create_release(&operator(), release).await.unwrap();
     }
 
     /// One more device, that lacks these capabilities; its place in `devices`.
     pub(crate) async fn enrol(&mut self, without: &[&str]) -> usize {
+        self.enrol_with(&[], without).await
+    }
+
+    /// The same, with more capabilities than others.
+    pub(crate) async fn enrol_with(&mut self, with: &[&str], without: &[&str]) -> usize {
         let number = self.devices.len();
         let mut machine = Machine {
             id: "none".parse().unwrap(),
             key: String::new(),
             version: Some("1.0".to_owned()),
             without: without.iter().map(|word| (*word).to_owned()).collect(),
+            with: with.iter().map(|word| (*word).to_owned()).collect(),
             measured: 0,
             seq: 0,
             order: None,
@@ -269,13 +272,14 @@ impl Machine {
             capability::CAN_ROLL_BACK,
             capability::CLOSURE,
         ];
-        let capabilities = words.iter().filter(|word| !self.without.contains(**word));
+        let words = words.iter().filter(|word| !self.without.contains(**word)).map(|word| (*word).to_owned());
+        let capabilities = words.chain(self.with.iter().cloned());
         Profile {
             installed: Installed {
                 release: self.version.as_deref().map(|version| version.parse().unwrap()),
                 ..Installed::default()
             },
-            facts: Facts { capabilities: capabilities.map(|word| (*word).to_owned()).collect(), ..Facts::default() },
+            facts: Facts { capabilities: capabilities.collect(), ..Facts::default() },
         }
     }
 }

@@ -7,12 +7,8 @@ use super::fleet::{ALL, Fleet, fearless, name, operator};
 use crate::databases::on_both;
 
 fn release(version: &str, packages: &[&str]) -> CreateRelease {
-    CreateRelease {
-        name: name(version),
-        packages: packages.iter().map(|line| (*line).to_owned()).collect(),
-        approve: Vec::new(),
-        notes: String::new(),
-    }
+    let packages = packages.iter().map(|line| (*line).to_owned()).collect();
+    CreateRelease { packages, ..CreateRelease::named(name(version)) }
 }
 
 fn assert_refused(refused: &ServiceError, kind: Kind, code: &str, field: Option<&str>) {

@@ -185,6 +185,7 @@ fn rules() -> Rules {
             protected: Vec::new(),
             one_way: Vec::new(),
             boot: Vec::new(),
+            paths: Vec::new(),
             reserve_bytes: 0,
         },
         policy: PolicyRules {

@@ -80,6 +80,8 @@ impl Host {
                 }
             }
             Effect::Survey
+            | Effect::Download { .. }
+            | Effect::Reboot { .. }
             | Effect::Plan { .. }
             | Effect::Fetch { .. }
             | Effect::Capture { .. }
@@ -106,9 +108,14 @@ impl Host {
                     request: request.clone(),
                     touched: false,
                     stuck: None,
+                    awaits_reboot: false,
                     assignment: assignment.clone(),
                 });
                 Outcome::Planned(self.plan(request))
+            }
+            // No release of this world is a bundle, and no package wants a restart.
+            Effect::Download { .. } | Effect::Reboot { .. } => {
+                effect.failed(Failure::new(Reason::State, "this world has no bundles"))
             }
             Effect::Fetch { .. } => Outcome::Fetched(Ok(())),
             Effect::Capture { .. } => Outcome::Captured(Ok(Vec::new())),
@@ -149,9 +156,14 @@ impl Host {
         };
         self.target.clone_from(&version);
         let changes = if version == self.disk { Vec::new() } else { vec![change(&self.disk, &version)] };
-        let plan =
-            Plan { changes, status: Sha256::from_bytes([7; 32]), download_bytes: 1_000, undo: UndoCost::default() };
-        let facts = Facts { free_bytes: 1 << 40, denied: Vec::new() };
+        let plan = Plan {
+            changes,
+            status: Sha256::from_bytes([7; 32]),
+            download_bytes: 1_000,
+            undo: UndoCost::default(),
+            files: Vec::new(),
+        };
+        let facts = Facts { free_bytes: 1 << 40, denied: Vec::new(), denied_releases: Vec::new() };
         Ok(Planned { plan, facts, warnings: Vec::new(), closure })
     }
 

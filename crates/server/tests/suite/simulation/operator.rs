@@ -25,7 +25,7 @@ impl World {
     pub(super) async fn publish_all(&self) {
         for version in ["2.0", "3.0", "4.0"] {
             let packages = vec![format!("demo-app={version}")];
-            let release = CreateRelease { name: name(version), packages, approve: Vec::new(), notes: String::new() };
+            let release = CreateRelease { packages, ..CreateRelease::named(name(version)) };
             self.service.create_release(&operator(), release).await.unwrap();
         }
     }

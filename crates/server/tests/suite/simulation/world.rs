@@ -222,7 +222,9 @@ impl World {
     fn go_on(&mut self, device: usize) {
         if let Some(effect) = self.devices[device].next_effect() {
             let (from, to) = match &effect {
-                Effect::Fetch { .. } | Effect::Apply { .. } => (20, 120),
+                Effect::Download { .. } | Effect::Fetch { .. } | Effect::Apply { .. } | Effect::Reboot { .. } => {
+                    (20, 120)
+                }
                 Effect::Plan { .. } | Effect::Capture { .. } | Effect::Verify { .. } => (10, 60),
                 Effect::Survey | Effect::Commit { .. } | Effect::RollBack { .. } | Effect::Discard { .. } => (1, 10),
             };
