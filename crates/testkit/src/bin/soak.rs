@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     };
     let count = order.cases.len();
     say(&format!("soak: {count} cases of seed {}, {} devices at a time", order.seed, order.workers));
-    say("soak: preparing a device with two updates behind it, then each scenario once without a cut");
+    say("soak: preparing a device with two updates and a bundle behind it, then each scenario once without a cut");
     let caretaker = Caretaker::new("belay-soak-");
     let template = Template::prepare(&agent, caretaker.folder());
     let references: Vec<Reference> = Scenario::ALL.iter().map(|scenario| Reference::of(*scenario, &template)).collect();

@@ -13,7 +13,7 @@ use super::follower::{Follower, is_end};
 use super::plan::{Cut, Plan, Victim};
 use super::processes::Processes;
 use super::reference::Reference;
-use super::template::{Condition, GENERATION, PATIENCE, Template, launch, post};
+use super::template::{Condition, GENERATION, PATIENCE, Template, launch, post, put};
 
 /// How long the agent's words may take to agree once the job is over.
 const SOON: Duration = Duration::from_secs(10);
@@ -39,7 +39,8 @@ pub struct Outcome {
 pub fn run(sandbox: &Sandbox, template: &Template, reference: &Reference, plan: &Plan) -> Result<Outcome, String> {
     let mut processes = Processes::spawn(launch(sandbox, &template.binary), plan.apart);
     processes.wait_ready(PATIENCE)?;
-    let job = post(processes.daemon(), plan.scenario.request());
+    put(processes.daemon(), plan.scenario.bundle().as_ref());
+    let job = post(processes.daemon(), &plan.scenario.request());
     let follower = Follower::of(&processes.daemon().socket(), job);
     wait_for(plan.cut, reference, &follower);
     let phase = follower.phase().unwrap_or_else(|| "accepted".to_owned());

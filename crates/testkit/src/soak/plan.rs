@@ -82,7 +82,12 @@ impl Scenario {
             }
             Self::FailingPostinst => &["planning", "capturing", "applying", "applying", "rolling_back", "rolling_back"],
             Self::Unhealthy => &["capturing", "applying", "applying", "verifying", "rolling_back", "rolling_back"],
-            Self::BackOne | Self::BackTwo => &["planning", "rolling_back", "rolling_back", "rolling_back"],
+            Self::Bundle | Self::DirectBundle => {
+                &["fetching", "planning", "capturing", "applying", "applying", "applying", "verifying"]
+            }
+            Self::FailingScript => &["fetching", "planning", "capturing", "applying", "applying"],
+            Self::UnhealthyBundle => &["fetching", "applying", "applying", "verifying", "rolling_back", "rolling_back"],
+            Self::BackOne | Self::BackAll => &["planning", "rolling_back", "rolling_back", "rolling_back"],
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::sandbox::Sandbox;
 
 use super::scenario::Scenario;
-use super::template::{Condition, Template, launch, post, to_the_end};
+use super::template::{Condition, Template, launch, post, put, to_the_end};
 
 /// A scenario as it goes when nobody interferes.
 #[derive(Clone, Debug)]
@@ -29,12 +29,12 @@ impl Reference {
         let sandbox = Sandbox::copy_of(&template.sandbox);
         let mut agent = launch(&sandbox, &template.binary).start();
         let began = Instant::now();
-        let job = post(&agent, scenario.request());
+        put(&agent, scenario.bundle().as_ref());
+        let job = post(&agent, &scenario.request());
         let (ended, follower) = to_the_end(&agent, job);
         let total = began.elapsed();
         agent.stop();
-        let expected = if scenario.is_rollback() || scenario.fails() { "rolled_back" } else { "committed" };
-        assert_eq!(ended["state"], expected, "{} does not end as it should: {ended:#}", scenario.name());
+        assert_eq!(ended["state"], scenario.end(), "{} does not end as it should: {ended:#}", scenario.name());
         let target = Condition::of(&sandbox);
         if let Some(known) = usize::try_from(scenario.target()).ok().and_then(|target| template.conditions.get(target))
         {

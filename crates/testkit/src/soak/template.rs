@@ -1,4 +1,4 @@
-//! The one device that every case begins with a copy of: two updates behind it, a conffile edited.
+//! The one device that every case begins with a copy of: two updates and a bundle behind it, a conffile edited.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -9,28 +9,32 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::agent::{Agent, Launch};
+use crate::bundle::{self, Bundle};
 use crate::http::Endpoint;
 use crate::ownership::write;
+use crate::root_snapshot::RootSnapshot;
 use crate::sandbox::Sandbox;
 use crate::snapshot::Snapshot;
+use crate::userland;
 use crate::wait::wait_until;
 
 use super::follower::Follower;
-use super::scenario::{self, Request};
+use super::scenario::{self, Request, recorder};
 
 /// How long a job, or a recovery, may take on a machine that is busy with others.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The generation that is in force on the template.
-pub const GENERATION: u64 = 2;
+pub const GENERATION: u64 = 3;
 
 /// What must be the same for a device to be called the same: its exact tier, what dpkg knows of each package's files
-/// and scripts, and the rollback file.
+/// and scripts, the rollback file, and all that bundles change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     snapshot: Snapshot,
     info: BTreeMap<OsString, Vec<u8>>,
     rollback_file: Option<String>,
+    files: RootSnapshot,
 }
 
 /// The prepared device, with its condition at each generation.
@@ -40,7 +44,7 @@ pub struct Template {
     pub sandbox: Sandbox,
     /// The agent's program.
     pub binary: PathBuf,
-    /// What it was at generations 0, 1 and 2.
+    /// What it was at generations 0 to 3.
     pub conditions: Vec<Condition>,
 }
 
@@ -55,12 +59,15 @@ impl Condition {
             let entry = entry.expect("dpkg's folder can be listed");
             (entry.file_name(), fs::read(entry.path()).unwrap_or_default())
         });
-        Self { snapshot: Snapshot::of(sandbox), info: info.collect(), rollback_file }
+        // Times are compared where a bundle goes back in the agent's own tests: two installations have two.
+        let files = RootSnapshot::of_folders(&sandbox.root(), &["opt", "usr/share/soak-app"]).without("mtime");
+        Self { snapshot: Snapshot::of(sandbox), info: info.collect(), rollback_file, files }
     }
 
     /// Says in sentences what is different in `new`; empty when nothing is.
     pub fn diff(&self, new: &Self) -> Vec<String> {
         let mut differences = self.snapshot.diff(&new.snapshot);
+        differences.extend(self.files.diff(&new.files));
         let names: BTreeSet<&OsString> = self.info.keys().chain(new.info.keys()).collect();
         let changed = names.into_iter().filter(|name| self.info.get(*name) != new.info.get(*name));
         differences.extend(changed.map(|name| {
@@ -82,18 +89,24 @@ impl Template {
     /// Prepares the device with the agent itself, in a folder that will hold its copies as well.
     ///
     /// # Panics
-    /// When the agent does not do two plain updates: then there is nothing to kill.
+    /// When the agent does not do plain updates: then there is nothing to kill.
     pub fn prepare(binary: &Path, folder: &Path) -> Self {
         let sandbox = Sandbox::new_in(folder);
+        userland::install(&sandbox.root());
         sandbox.repository().publish(&scenario::packages());
         sandbox.install(&["soak-lib=1.0", "soak-app=1.0", "soak-old"]);
         write(&sandbox.path("etc/soak/app.conf"), "version = 1.0\nplace = roof\n");
         let mut conditions = vec![Condition::of(&sandbox)];
         let mut agent = launch(&sandbox, binary).start();
-        for body in
-            [r#"{"packages": ["soak-app=2.0", "soak-lib=2.0"]}"#, r#"{"packages": ["soak-app=3.0", "soak-lib=3.0"]}"#]
-        {
-            let job = post(&agent, Request { path: "/update", body });
+        let bundle = recorder("1.0", "good", "");
+        let digest = bundle::digest(&bundle.gzip());
+        put(&agent, Some(&bundle));
+        for body in [
+            r#"{"packages": ["soak-app=2.0", "soak-lib=2.0"]}"#,
+            r#"{"packages": ["soak-app=3.0", "soak-lib=3.0"]}"#,
+            &format!(r#"{{"bundle": {{"uploaded": "{digest}"}}}}"#),
+        ] {
+            let job = post(&agent, &Request { path: "/update", body: body.to_owned() });
             let (ended, _) = to_the_end(&agent, job);
             assert_eq!(ended["state"], "committed", "the template's own update did not end well: {ended:#}");
             conditions.push(Condition::of(&sandbox));
@@ -123,12 +136,27 @@ pub fn launch<'a>(sandbox: &'a Sandbox, binary: &Path) -> Launch<'a> {
     ))
 }
 
+/// Puts a bundle on the device, where there is one.
+///
+/// # Panics
+/// When the agent does not take it.
+pub fn put(agent: &Agent<'_>, bundle: Option<&Bundle>) {
+    let Some(archive) = bundle.map(Bundle::gzip) else { return };
+    let head = format!(
+        "PUT /bundles HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/octet-stream\r\n\
+         Content-Length: {}\r\n\r\n",
+        archive.len()
+    );
+    let answer = Endpoint::Unix(agent.socket()).exchange([head.as_bytes(), &archive].concat());
+    assert_eq!(answer.status, 201, "the agent did not take the bundle: {}", answer.text());
+}
+
 /// Asks for a job and returns its number once the agent has made it durable.
 ///
 /// # Panics
 /// When the agent does not take it.
-pub fn post(agent: &Agent<'_>, request: Request) -> u64 {
-    let answer = Endpoint::Unix(agent.socket()).post(request.path, "application/json", request.body);
+pub fn post(agent: &Agent<'_>, request: &Request) -> u64 {
+    let answer = Endpoint::Unix(agent.socket()).post(request.path, "application/json", &request.body);
     let job = answer.json();
     match job["id"].as_u64() {
         Some(id) if answer.status < 300 => id,
