@@ -12,29 +12,29 @@ use crate::demo::transcript::{Broken, Transcript};
 
 /// The operator's desk with the three devices in sight.
 #[derive(Debug)]
-pub(super) struct FleetStage<'a> {
+pub(in crate::demo) struct FleetStage<'a> {
     /// What the reader sees.
-    pub(super) transcript: &'a mut Transcript,
+    pub(in crate::demo) transcript: &'a mut Transcript,
     /// The devices.
-    pub(super) places: &'a [Place],
+    pub(in crate::demo) places: &'a [Place],
     /// The folder that commands run in.
-    pub(super) desk: PathBuf,
+    pub(in crate::demo) desk: PathBuf,
     /// Folders of the programs, put before others in PATH.
-    pub(super) programs: String,
+    pub(in crate::demo) programs: String,
     /// What the operator's shell has in its environment.
-    pub(super) environment: Vec<(&'static str, String)>,
+    pub(in crate::demo) environment: Vec<(&'static str, String)>,
 }
 
 impl FleetStage<'_> {
     /// Runs a command line at the operator's desk, exactly as shown, and shows what it wrote.
-    pub(super) fn run(&mut self, line: &str) -> Output {
+    pub(in crate::demo) fn run(&mut self, line: &str) -> Output {
         let mut shell = self.places[0].sandbox.command("sh");
         shell.envs(self.environment.iter().map(|(name, value)| (name, value))).current_dir(&self.desk);
         self.play("operator", line, shell)
     }
 
     /// Runs a command line on a device.
-    pub(super) fn run_on(&mut self, place: usize, line: &str) -> Output {
+    pub(in crate::demo) fn run_on(&mut self, place: usize, line: &str) -> Output {
         let places = self.places;
         let place = &places[place];
         let mut shell = place.sandbox.command("sh");
@@ -43,19 +43,19 @@ impl FleetStage<'_> {
     }
 
     /// Runs a command line at the desk that has to succeed; returns what it wrote.
-    pub(super) fn succeed(&mut self, line: &str) -> Result<String, Broken> {
+    pub(in crate::demo) fn succeed(&mut self, line: &str) -> Result<String, Broken> {
         let output = self.run(line);
         must(line, &output)
     }
 
     /// Runs a command line on a device that has to succeed; returns what it wrote.
-    pub(super) fn succeed_on(&mut self, place: usize, line: &str) -> Result<String, Broken> {
+    pub(in crate::demo) fn succeed_on(&mut self, place: usize, line: &str) -> Result<String, Broken> {
         let output = self.run_on(place, line);
         must(line, &output)
     }
 
     /// Asks the server behind the scenes, for a claim.
-    pub(super) fn ask(&self, arguments: &[&str]) -> Result<Value, Broken> {
+    pub(in crate::demo) fn ask(&self, arguments: &[&str]) -> Result<Value, Broken> {
         let mut command = self.places[0].sandbox.command("belayctl");
         command.env("PATH", self.path()).envs(self.environment.iter().map(|(name, value)| (name, value)));
         let output = output(command.arg("--json").args(arguments));
@@ -64,12 +64,17 @@ impl FleetStage<'_> {
     }
 
     /// Claims something that is true or not; `found` says what is so instead.
-    pub(super) fn claim(&mut self, sentence: &str, holds: bool, found: impl Into<String>) -> Result<(), Broken> {
+    pub(in crate::demo) fn claim(
+        &mut self,
+        sentence: &str,
+        holds: bool,
+        found: impl Into<String>,
+    ) -> Result<(), Broken> {
         self.transcript.claim(sentence, if holds { Ok(()) } else { Err(found.into()) })
     }
 
     /// Claims the weather station's versions on all devices, as dpkg has them, however they are spread.
-    pub(super) fn claim_stations(&mut self, sentence: &str, mut wanted: Vec<&str>) -> Result<(), Broken> {
+    pub(in crate::demo) fn claim_stations(&mut self, sentence: &str, mut wanted: Vec<&str>) -> Result<(), Broken> {
         let mut found: Vec<String> = self.places.iter().map(Place::station).collect();
         let shown = found.join(", ");
         found.sort();
