@@ -196,9 +196,6 @@ pub struct Facts {
     pub free_bytes: u64,
     /// Versions that this device went back from.
     pub denied: Vec<Denied>,
-    /// Releases of bundles that this device went back from.
-    #[serde(default)]
-    pub denied_releases: Vec<ReleaseVersion>,
 }
 
 /// A version that this device went back from.

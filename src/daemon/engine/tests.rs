@@ -323,7 +323,7 @@ fn arrived() -> Arrived {
 }
 
 fn facts() -> Facts {
-    Facts { free_bytes: 1 << 40, denied: Vec::new(), denied_releases: Vec::new() }
+    Facts { free_bytes: 1 << 40, denied: Vec::new() }
 }
 
 fn install(package: &PackageId) -> Change {

@@ -310,11 +310,7 @@ impl Inner {
         };
         let root = free(self.device.root())?;
         let own = free(&self.settings.host_dir())?;
-        Ok(Facts {
-            free_bytes: root.min(own),
-            denied: self.ledger.entries().denied.iter().cloned().collect(),
-            denied_releases: self.ledger.entries().denied_releases.iter().cloned().collect(),
-        })
+        Ok(Facts { free_bytes: root.min(own), denied: self.ledger.entries().denied.iter().cloned().collect() })
     }
 }
 

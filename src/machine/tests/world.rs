@@ -134,12 +134,7 @@ pub(super) fn rollback() -> Input {
 
 pub(super) fn planned(changes: Vec<Change>) -> Planned {
     let plan = Plan { changes, status: digest(), download_bytes: 1_000, undo: UndoCost::default(), files: Vec::new() };
-    Planned {
-        plan,
-        facts: Facts { free_bytes: 1 << 40, denied: Vec::new(), denied_releases: Vec::new() },
-        warnings: Vec::new(),
-        closure: None,
-    }
+    Planned { plan, facts: Facts { free_bytes: 1 << 40, denied: Vec::new() }, warnings: Vec::new(), closure: None }
 }
 
 pub(super) fn upgrade(package: &str, old: &str, new: &str) -> Change {

@@ -163,7 +163,7 @@ impl Host {
             undo: UndoCost::default(),
             files: Vec::new(),
         };
-        let facts = Facts { free_bytes: 1 << 40, denied: Vec::new(), denied_releases: Vec::new() };
+        let facts = Facts { free_bytes: 1 << 40, denied: Vec::new() };
         Ok(Planned { plan, facts, warnings: Vec::new(), closure })
     }
 
