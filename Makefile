@@ -32,7 +32,7 @@ endef
 .PHONY: help
 help: ## show this list
 	@printf 'make ...\n'
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
 		while IFS='|' read -r target words; do printf '  %-11s %s\n' "$$target" "$$words"; done
 
 .PHONY: build
@@ -123,3 +123,5 @@ bench: ## measure the server's polls against bare programs, as ratios in one run
 clean: ## remove what was built
 	$(need-rust)
 	cargo clean
+
+include packaging/make/*.mk

@@ -1,0 +1,1 @@
+//! Debian roots and booted systems on which Belay's packages are tried.
