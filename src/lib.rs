@@ -2,6 +2,7 @@
 //!
 //! The `machine` decides, the `host` acts, the `daemon` carries messages between them.
 
+pub mod activation;
 pub mod cli;
 pub mod clock;
 pub mod config;

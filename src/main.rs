@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use belay_agent::cli::{self, Arguments, Command, ConfigCommand, Exit};
 use belay_agent::config::{self, ConfigError, Overrides, Settings};
+use belay_agent::host::serve::Ended;
 use belay_agent::telemetry::logging;
 use belay_agent::{control, daemon, host, remote};
 use tokio::runtime::Builder;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Inside { spec, init } => return host::bundle::inside::run(spec, *init),
         Command::Run => run(&arguments),
         Command::Host { recover } => serve(&arguments, *recover),
+        Command::Guard => guard(&arguments),
         Command::AptHook { file } => check_for_apt(file),
         Command::Config(ConfigCommand::Check) => check(&arguments),
         Command::Ask(asked) => ask(&arguments, asked),
@@ -46,7 +48,23 @@ fn serve(arguments: &Arguments, only_recover: bool) -> Result<Exit, Box<dyn Erro
     let settings = settings(arguments)?;
     logging::start(settings.log_level)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(host::serve::serve(settings, only_recover)).map(|()| Exit::Done)?)
+    Ok(match runtime.block_on(host::serve::serve(settings, only_recover))? {
+        Ended::Done => Exit::Done,
+        Ended::Replaced => Exit::Replaced,
+    })
+}
+
+fn guard(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
+    // Settings that a new version brought and this one does not know must not keep the old one from coming back.
+    let (settings, unread) = match settings(arguments) {
+        Ok(settings) => (settings, None),
+        Err(error) => (Settings::default(), Some(error)),
+    };
+    logging::start(settings.log_level)?;
+    if let Some(error) = unread {
+        tracing::warn!("the settings cannot be used, so the defaults are: {error}");
+    }
+    Ok(host::guard::run(&settings).map(|()| Exit::Done)?)
 }
 
 fn check_for_apt(expectation: &Path) -> Result<Exit, Box<dyn Error>> {

@@ -38,6 +38,8 @@ pub enum Command {
         #[arg(long)]
         recover: bool,
     },
+    /// Close what a power cut left open, and bring back an agent that cannot start; systemd runs it
+    Guard,
     /// Work on the settings
     #[command(subcommand)]
     Config(ConfigCommand),

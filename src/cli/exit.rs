@@ -22,6 +22,8 @@ pub enum Exit {
     Unreachable = 5,
     /// Verification found something wrong.
     Findings = 6,
+    /// For systemd alone: an update put another program in the host's place, which is to be started.
+    Replaced = 75,
 }
 
 /// The exit codes for `--help`.

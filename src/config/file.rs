@@ -58,7 +58,7 @@ tables! {
         mode: Mode = Mode::Socket,
         socket: PathBuf = "/run/belay-host/host.sock".into(),
         daemon_user: String = "belay".to_owned(),
-        idle_s: f64 = 0.0,
+        idle_s: f64 = 30.0,
         reboot_command: Vec<String> = texts(&["systemctl", "reboot"]),
     }
     Packages {

@@ -89,7 +89,7 @@ pub enum HostSettings {
         path: PathBuf,
         /// The user that may speak to it beside root; the host's own user where there is none.
         daemon_user: Option<String>,
-        /// The host ends when nothing was asked of it for this long; never where it is zero.
+        /// The host ends when nothing was asked of it for this long, where its socket is systemd's; never where it is zero.
         idle: Duration,
     },
 }

@@ -7,7 +7,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::handle::Handle;
+use crate::activation::Activation;
 use crate::config::Settings;
+use crate::config::settings::Control;
 use crate::control::{self, BindError, ControlState, TokenError, Uploads};
 use crate::telemetry::metrics::Metrics;
 
@@ -33,6 +35,9 @@ pub enum DoorError {
         /// Why.
         source: std::io::Error,
     },
+    /// The sockets that systemd hands over.
+    #[error("failed to take the sockets from systemd; `systemctl cat belay-agent.socket` shows them")]
+    Activation(#[source] std::io::Error),
     /// The token file.
     #[error("failed to read the token of control.token_file")]
     Token(#[source] TokenError),
@@ -48,20 +53,27 @@ pub(super) struct Doors {
 }
 
 impl Doors {
-    /// Binds every door that the settings name.
-    pub(super) async fn open(settings: &Settings, handle: Handle) -> Result<Self, DoorError> {
+    /// Binds every door that the settings name and systemd does not hold already.
+    pub(super) async fn open(
+        settings: &Settings,
+        handle: Handle,
+        mut activation: Activation,
+    ) -> Result<Self, DoorError> {
         let (metrics, observer) = Metrics::new();
         let (view, link) = (handle.view(), handle.link());
         let (uploads, settings) = (Uploads::new(settings), &settings.control);
         let state = ControlState::new(handle, metrics, settings, uploads).map_err(DoorError::Token)?;
         tokio::spawn(observer.follow(view, link));
-        if let Some(folder) = settings.socket.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| DoorError::Folder { path: folder.to_path_buf(), source })?;
+        let socket = match activation.socket.take() {
+            Some(socket) => UnixListener::from_std(socket).map_err(DoorError::Activation)?,
+            None => bind_socket(settings)?,
+        };
+        let held = activation.addresses();
+        let mut tcp = activation.listeners().map_err(DoorError::Activation)?;
+        for address in &held {
+            tracing::info!(control.listen = %address, "listening on a socket of systemd's");
         }
-        let socket = control::bind_socket(&settings.socket, &settings.group).map_err(DoorError::Socket)?;
-        let mut tcp = Vec::new();
-        for address in &settings.listen {
+        for address in settings.listen.iter().filter(|address| !held.contains(address)) {
             let listener =
                 TcpListener::bind(address).await.map_err(|source| DoorError::Tcp { address: *address, source })?;
             tracing::info!(control.listen = %address, "listening");
@@ -82,6 +94,13 @@ impl Doors {
         served.spawn(async move { control::serve_socket(self.socket, &group, router, stopped(stopping)).await });
         while served.join_next().await.is_some() {}
     }
+}
+
+fn bind_socket(settings: &Control) -> Result<UnixListener, DoorError> {
+    if let Some(folder) = settings.socket.parent() {
+        std::fs::create_dir_all(folder).map_err(|source| DoorError::Folder { path: folder.to_path_buf(), source })?;
+    }
+    control::bind_socket(&settings.socket, &settings.group).map_err(DoorError::Socket)
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {

@@ -20,7 +20,7 @@ use crate::identity;
 use crate::journal::Journal;
 use crate::machine;
 use crate::machine::admit::{Admission, Denial, admit};
-use crate::machine::effect::{Effect, Outcome};
+use crate::machine::effect::{Effect, Outcome, Survey};
 use crate::machine::input::{Input, Moment};
 use crate::machine::rules::Rules;
 use crate::machine::state::{State, Step};
@@ -108,21 +108,12 @@ impl Engine {
     }
 
     /// Runs until `stopping` turns true and the effect under way has ended; none is begun after that, the job goes on
-    /// from the journal after the restart. `ready` is called once the ledger is known.
-    pub async fn run(mut self, mut stopping: watch::Receiver<bool>, ready: impl FnOnce()) -> Result<(), EngineError> {
-        let host = self.host.clone();
-        let first = tokio::select! {
-            outcome = spawn(move || host.perform(&Effect::Survey, &|_| {})) => outcome,
-            // A host that is away must not keep us: doors that wait hear that we stop when the channel is dropped.
-            () = stopped(&mut stopping) => return Ok(()),
-        };
-        let Outcome::Surveyed(survey) = first else {
-            return Err(EngineError::Survey(Failure::new(Reason::State, "it answered something else")));
-        };
-        let survey = survey.map_err(EngineError::Survey)?;
-        self.take(&self.clock.now(), Input::Started { survey }).map_err(EngineError::Journal)?;
-        ready();
+    /// from the journal after the restart. `known` is called once the ledger is known.
+    pub async fn run(mut self, mut stopping: watch::Receiver<bool>, known: impl FnOnce()) -> Result<(), EngineError> {
         let mut beat = notify::watchdog_interval().map(tokio::time::interval);
+        let Some(survey) = self.first_survey(&mut stopping, &mut beat).await? else { return Ok(()) };
+        self.take(&self.clock.now(), Input::Started { survey }).map_err(EngineError::Journal)?;
+        known();
         loop {
             let stop = *stopping.borrow_and_update();
             if !stop {
@@ -150,6 +141,31 @@ impl Engine {
                 _ = stopping.changed(), if !stop => {}
                 () = next_beat(&mut beat) => notify::alive(),
                 () = next_beat(&mut self.tick), if !stop => self.look_at_the_clock().map_err(EngineError::Journal)?,
+            }
+        }
+    }
+
+    /// What the ledger holds; none where we are told to stop before the host has answered. It may be in the middle of a
+    /// job of an earlier daemon, which it ends first.
+    async fn first_survey(
+        &self,
+        stopping: &mut watch::Receiver<bool>,
+        beat: &mut Option<tokio::time::Interval>,
+    ) -> Result<Option<Survey>, EngineError> {
+        let host = self.host.clone();
+        let asked = spawn(move || host.perform(&Effect::Survey, &|_| {}));
+        tokio::pin!(asked);
+        loop {
+            tokio::select! {
+                outcome = &mut asked => {
+                    let Outcome::Surveyed(survey) = outcome else {
+                        return Err(EngineError::Survey(Failure::new(Reason::State, "it answered something else")));
+                    };
+                    return survey.map(Some).map_err(EngineError::Survey);
+                }
+                // A host that is away must not keep us: doors that wait hear that we stop when the channel is dropped.
+                () = stopped(stopping) => return Ok(None),
+                () = next_beat(beat) => notify::alive(),
             }
         }
     }

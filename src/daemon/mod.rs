@@ -14,6 +14,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::activation::Activation;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::config::settings::HostSettings;
@@ -68,7 +69,10 @@ pub enum RunError {
 }
 
 /// Runs the daemon until it is told to stop.
-pub async fn run(settings: Settings) -> Result<(), RunError> {
+pub async fn run(mut settings: Settings) -> Result<(), RunError> {
+    let activation = Activation::take().map_err(|error| RunError::Doors(DoorError::Activation(error)))?;
+    // What is open is judged alike, whoever opened it.
+    settings.control.listen.extend(activation.addresses());
     let clock = Clock::new(settings.time_zone.as_deref()).map_err(RunError::TimeZone)?;
     let folder = settings.daemon_dir();
     durable::make_private_folder(&folder).map_err(|source| RunError::Folder { path: folder.clone(), source })?;
@@ -90,7 +94,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let host = start_host(&settings).await?;
     let (engine, handle) = Engine::new(host, journal, state, settings.rules.clone(), clock, warnings);
     let (link, door) = Link::new(handle.clone(), &settings, store);
-    let doors = Doors::open(&settings, handle.with_link(door)).await.map_err(RunError::Doors)?;
+    let doors = Doors::open(&settings, handle.with_link(door), activation).await.map_err(RunError::Doors)?;
     let (stop, stopping) = watch::channel(false);
     let serving = tokio::spawn(doors.serve(stopping.clone()));
     tokio::spawn(link.run(stopping.clone()));
@@ -104,7 +108,10 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         notify::stopping();
         let _ = stop.send(true);
     });
-    engine.with_downloads(downloads).run(stopping, notify::ready).await.map_err(RunError::Engine)?;
+    // Before the host has answered: it may be installing this very program, and its package waits for us to start.
+    notify::ready("waiting for the host");
+    let known = || notify::status(notify::IN_SERVICE);
+    engine.with_downloads(downloads).run(stopping, known).await.map_err(RunError::Engine)?;
     let _ = serving.await;
     Ok(())
 }

@@ -19,6 +19,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::clock;
+use crate::telemetry::notify;
 
 use capture::{Event, Kept};
 use log::Log;
@@ -264,6 +265,7 @@ impl Command {
         log: &mut Option<Log>,
     ) -> io::Result<Option<Finished>> {
         let deadline = clock::monotonic() + self.timeout;
+        let mut fed = clock::monotonic();
         let (mut out, mut err) = (Kept::default(), Kept::default());
         let mut ended: Option<(ExitStatus, std::time::Instant)> = None;
         loop {
@@ -289,6 +291,10 @@ impl Command {
                 Err(RecvTimeoutError::Disconnected) => true,
             };
             let now = clock::monotonic();
+            if now > fed + FEED {
+                notify::at_work();
+                fed = now;
+            }
             if ended.is_none() {
                 ended = child.try_wait()?.map(|status| (status, now));
             }
@@ -372,6 +378,9 @@ const EVENTS: usize = 64;
 
 /// How often a silent child is looked at.
 const TICK: Duration = Duration::from_millis(20);
+
+/// How often a child that is waited for counts as work that goes on.
+const FEED: Duration = Duration::from_secs(10);
 
 /// How long after a child's end its streams are still read, where somebody else holds them open.
 const LINGER: Duration = Duration::from_millis(300);

@@ -1,9 +1,12 @@
 //! The host as a process of its own: effects over a Unix socket, from the daemon's user and root alone.
+//!
+//! Where systemd holds the socket it comes when somebody knocks and goes when it has nothing to do. An update that puts
+//! another program in the place of this one is judged by that one: this process answers, and makes room.
 
 use std::io::BufReader;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use belay_protocol::{Failure, Reason};
@@ -14,64 +17,158 @@ use tokio::task::JoinSet;
 
 use super::Host;
 use super::local::LocalHost;
+use super::own_program::OwnProgram;
 use super::wire::frames::FrameReader;
 use super::wire::{Call, Reply, receive, send};
+use crate::activation::Activation;
 use crate::config::Settings;
 use crate::config::settings::HostSettings;
 use crate::machine::effect::{Effect, OpenTransaction, Outcome};
 use crate::telemetry::notify;
 
+/// Why the host ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It has nothing to do, or was told to.
+    Done,
+    /// An update put another program in its place, which goes on.
+    Replaced,
+}
+
 /// Opens the host, closes what a crash left open, and serves effects until nothing was asked for the idle time.
 /// With `only_recover` it ends after closing what was left open, and fails where something stays open.
-pub async fn serve(settings: Settings, only_recover: bool) -> Result<(), Failure> {
+pub async fn serve(settings: Settings, only_recover: bool) -> Result<Ended, Failure> {
     let HostSettings::Socket { path, daemon_user, idle } = settings.host.clone() else {
         let message = "host.mode is \"in_process\": the daemon carries out effects itself; set host.mode = \"socket\"";
         return Err(Failure::new(Reason::State, message));
     };
-    let host = open(settings).await?;
+    let passed = Activation::take().map_err(|error| failed("take the socket from systemd", &error))?.socket;
+    let activated = passed.is_some();
+    let program = OwnProgram::find().map_err(|error| failed("find this program's own file", &error))?;
+    let turns = Arc::new(Turns { alone: Mutex::new(()), program: activated.then_some(program) });
+    let host = blocking(move || LocalHost::open(&settings).map(Arc::new)).await?;
     if only_recover {
-        let Outcome::Surveyed(survey) = host.perform(&Effect::Survey, &|_| ()) else {
-            return Err(Failure::new(Reason::State, "the host answered a survey with something else"));
-        };
-        return all_closed(survey?.open.as_ref());
+        let recovering = host.clone();
+        blocking(move || recovering.recover()).await;
+        return all_closed(&*host).map(|()| Ended::Done);
     }
     let allowed = allowed_user(daemon_user.as_deref())?;
-    let listener = bind(&path, allowed)?;
-    notify::ready();
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed("listen for signals", &error))?;
-    let mut calls = JoinSet::new();
-    loop {
-        let rest = tokio::time::sleep(if idle.is_zero() { Duration::from_secs(u64::from(u32::MAX)) } else { idle });
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => answer(&host, &mut calls, stream, allowed),
-                Err(error) => tracing::warn!("a connection was lost before it began: {error}"),
-            },
-            Some(_) = calls.join_next() => {}
-            () = rest, if calls.is_empty() && host.is_idle() => break,
-            _ = terminate.recv() => break,
-        }
+    let listener = match passed {
+        Some(socket) => UnixListener::from_std(socket).map_err(|error| failed("take the socket from systemd", &error))?,
+        None => bind(&path, allowed)?,
+    };
+    notify::feed_by_work();
+    notify::ready("closing what was left open");
+    let recovering = host.clone();
+    blocking(move || recovering.recover()).await;
+    notify::status(notify::IN_SERVICE);
+    // Whoever was not started by a knock would not be started again.
+    let idle = Some(idle).filter(|idle| activated && !idle.is_zero());
+    let ended = Serving { host, turns, allowed, idle }.until_idle(&listener).await;
+    if !activated {
+        let _ = std::fs::remove_file(&path);
     }
-    // What is under way ends by itself; the daemon sends it again if its answer was lost.
-    while calls.join_next().await.is_some() {}
-    let _ = std::fs::remove_file(&path);
-    Ok(())
+    ended
 }
 
-async fn open(settings: Settings) -> Result<Arc<LocalHost>, Failure> {
-    let work = move || {
-        let host = LocalHost::open(&settings)?;
-        host.recover();
-        Ok(Arc::new(host))
-    };
+/// The host with whoever speaks to it.
+struct Serving {
+    host: Arc<LocalHost>,
+    turns: Arc<Turns>,
+    allowed: Uid,
+    idle: Option<Duration>,
+}
+
+impl Serving {
+    async fn until_idle(&self, listener: &UnixListener) -> Result<Ended, Failure> {
+        let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed("listen for signals", &error))?;
+        let mut beat = notify::watchdog_interval().map(tokio::time::interval);
+        let mut calls = JoinSet::new();
+        let rest = || Box::pin(tokio::time::sleep(self.idle.unwrap_or(FOR_EVER)));
+        let mut resting = rest();
+        while !self.turns.are_over() {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => self.answer(&mut calls, stream),
+                    Err(error) => tracing::warn!("a connection was lost before it began: {error}"),
+                },
+                Some(_) = calls.join_next() => resting = rest(),
+                () = &mut resting, if self.idle.is_some() && calls.is_empty() && self.host.is_idle() => break,
+                () = next_beat(&mut beat), if calls.is_empty() => notify::alive(),
+                _ = terminate.recv() => break,
+            }
+        }
+        // What is under way ends by itself; the daemon sends it again if its answer was lost.
+        while calls.join_next().await.is_some() {}
+        notify::stopping();
+        Ok(if self.turns.are_over() { Ended::Replaced } else { Ended::Done })
+    }
+
+    fn answer(&self, calls: &mut JoinSet<()>, stream: UnixStream) {
+        let peer = stream.peer_cred().map(|peer| Uid::from_raw(peer.uid()));
+        if !peer.as_ref().is_ok_and(|peer| peer.is_root() || *peer == self.allowed) {
+            tracing::warn!("a connection from {peer:?} was refused: only the daemon's user may speak to the host");
+            return;
+        }
+        let (host, turns) = (self.host.clone(), self.turns.clone());
+        calls.spawn_blocking(move || {
+            let spoken = stream.into_std().and_then(|stream| {
+                stream.set_nonblocking(false)?;
+                converse(&*host, &turns, stream, CALL_TIMEOUT)
+            });
+            if let Err(error) = spoken {
+                tracing::warn!("the daemon went away before it had its answer: {error}");
+            }
+        });
+    }
+}
+
+/// Whose turn it is, one at a time, as long as this program is the one that is installed.
+struct Turns {
+    alone: Mutex<()>,
+    program: Option<OwnProgram>,
+}
+
+impl Turns {
+    /// Waits for a turn; none where another program has to go on.
+    fn next(&self) -> Option<MutexGuard<'_, ()>> {
+        let turn = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        (!self.are_over()).then_some(turn)
+    }
+
+    fn are_over(&self) -> bool {
+        self.program.as_ref().is_some_and(OwnProgram::was_replaced)
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
-        Ok(host) => host,
+        Ok(done) => done,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
 
+async fn next_beat(beat: &mut Option<tokio::time::Interval>) {
+    match beat {
+        None => std::future::pending().await,
+        Some(beat) => {
+            beat.tick().await;
+        }
+    }
+}
+
+/// A wait that no host lives to see the end of.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
+
 /// Fails where a transaction stays open that may have changed the device, or that was given up.
-fn all_closed(open: Option<&OpenTransaction>) -> Result<(), Failure> {
+fn all_closed(host: &dyn Host) -> Result<(), Failure> {
+    let Outcome::Surveyed(survey) = host.perform(&Effect::Survey, &|_| ()) else {
+        return Err(Failure::new(Reason::State, "the host answered a survey with something else"));
+    };
+    is_closed(survey?.open.as_ref())
+}
+
+fn is_closed(open: Option<&OpenTransaction>) -> Result<(), Failure> {
     match open {
         Some(OpenTransaction { job, stuck: Some(why), .. }) => {
             let message =
@@ -87,36 +184,26 @@ fn all_closed(open: Option<&OpenTransaction>) -> Result<(), Failure> {
     }
 }
 
-fn answer(host: &Arc<LocalHost>, calls: &mut JoinSet<()>, stream: UnixStream, allowed: Uid) {
-    let peer = stream.peer_cred().map(|peer| Uid::from_raw(peer.uid()));
-    if !peer.as_ref().is_ok_and(|peer| peer.is_root() || *peer == allowed) {
-        tracing::warn!("a connection from {peer:?} was refused: only the daemon's user may speak to the host");
-        return;
-    }
-    let host = host.clone();
-    calls.spawn_blocking(move || {
-        let spoken = stream.into_std().and_then(|stream| {
-            stream.set_nonblocking(false)?;
-            converse(&*host, stream, CALL_TIMEOUT)
-        });
-        if let Err(error) = spoken {
-            tracing::warn!("the daemon went away before it had its answer: {error}");
-        }
-    });
-}
-
 /// How long the daemon may take to say what it wants.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a daemon that sends a bundle may be silent; one that waits for the network says that it is still there.
 const FRAME_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-fn converse(host: &dyn Host, stream: std::os::unix::net::UnixStream, patience: Duration) -> std::io::Result<()> {
+fn converse(
+    host: &dyn Host,
+    turns: &Turns,
+    stream: std::os::unix::net::UnixStream,
+    patience: Duration,
+) -> std::io::Result<()> {
     // A connection that says nothing must not keep the host from its end.
     stream.set_read_timeout(Some(patience))?;
     let mut write = stream.try_clone()?;
     let mut read = BufReader::new(stream);
-    let reply = match receive(&mut read) {
+    let call = receive(&mut read);
+    // Unanswered, the daemon asks again, and then whoever came after us.
+    let Some(_turn) = turns.next() else { return Ok(()) };
+    let reply = match call {
         Ok(None) => return Ok(()),
         Ok(Some(Call::Perform(effect))) => {
             let tell = write.try_clone()?;

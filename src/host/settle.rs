@@ -89,15 +89,20 @@ impl Settling<'_> {
     }
 
     /// Lets dpkg fold in and clear away what a killed dpkg left in its journal folder, also where every package is right
-    /// already: stanzas are not patched over a pending journal, and its scratch file was not there before.
+    /// already: stanzas are not patched over a pending journal, and its scratch file was not there before. Neither was the
+    /// folder with the control files of the package that it had begun with.
     fn settle_journal(&self) -> Result<(), Failure> {
-        let journal = self.device.root().join("var/lib/dpkg/updates");
-        if disk::names_in(&journal)?.is_empty() {
+        let dpkg = self.device.root().join("var/lib/dpkg");
+        let (pending, begun) = (!disk::names_in(&dpkg.join("updates"))?.is_empty(), dpkg.join("tmp.ci"));
+        if !pending && !begun.exists() {
             return Ok(());
         }
         let _guard = self.device.lock()?;
         failpoint!("settle.journal.before");
-        self.device.mend(&Mend::Select(Vec::new()))?;
+        if pending {
+            self.device.mend(&Mend::Select(Vec::new()))?;
+        }
+        disk::remove_folder(&begun)?;
         failpoint!("settle.journal.after");
         Ok(())
     }

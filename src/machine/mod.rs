@@ -15,6 +15,7 @@ pub mod outbox;
 pub mod pattern;
 pub mod policy;
 mod report;
+pub mod rescue;
 mod resume;
 pub mod rules;
 pub mod state;

@@ -11,11 +11,12 @@ use super::state::State;
 /// The longest sentence of a report, in characters.
 const LONGEST_MESSAGE: usize = 4_000;
 
-/// How far the running job has come, as a server is told of it.
+/// How far the running job has come, as a server is told of it. One that ended before and is taken up again, because its
+/// way back did not work, goes on without a word: its assignment was closed by its first end.
 pub(super) fn standing(state: &State) -> Option<(JobId, ReportStatus)> {
     let job = &state.running.as_ref()?.job;
     assignment_of(job)?;
-    Some((job.id, progress(job)?))
+    if was_told(state, job) { None } else { Some((job.id, progress(job)?)) }
 }
 
 /// Reports the step that the running job is in, where it was in another one before.
@@ -36,12 +37,17 @@ pub(super) fn tell_end(state: &mut State, job: &Job, closure: Option<Closure>, a
     if matches!(job.request, Request::Update { dry_run: true, .. }) {
         return;
     }
-    let told = state.ended.iter().any(|known| known.id == job.id);
+    let told = was_told(state, job);
     let status = end(job);
     let report = about(job, status, at);
     // What the order pinned is known to the server.
     let closure = closure.filter(|_| status == ReportStatus::Completed && job.request.closure().is_none());
     state.outbox.push(Report { assignment: report.assignment.filter(|_| !told), closure, ..report });
+}
+
+/// Whether the job's end was told before.
+fn was_told(state: &State, job: &Job) -> bool {
+    state.ended.iter().any(|known| known.id == job.id)
 }
 
 /// The answer to an assignment that becomes no job.

@@ -34,7 +34,9 @@ fn journal() -> Option<tracing_journald::Layer> {
     if !is_stream(&stream, stderr.st_dev, stderr.st_ino) {
         return None;
     }
-    tracing_journald::layer().ok().map(|layer| layer.with_syslog_identifier("belay-agent".to_owned()))
+    let layer = tracing_journald::layer().ok()?;
+    // `job.id` becomes BELAY_JOB_ID: `journalctl BELAY_JOB_ID=7` is the story of one job, from daemon and host.
+    Some(layer.with_syslog_identifier("belay-agent".to_owned()).with_field_prefix(Some("BELAY".to_owned())))
 }
 
 /// Whether `stream`, as systemd writes it into `JOURNAL_STREAM`, names the file of that device and inode. A child that

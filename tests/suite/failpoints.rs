@@ -183,7 +183,7 @@ fn cut(template: &Sandbox, action: &str, old: &Snapshot, new: &Snapshot) -> bool
 /// An update that is unhealthy and undone, one that is committed, and the way back. Whether the agent lived through it.
 fn tell_story(agent: &mut Agent<'_>, sandbox: &Sandbox) -> bool {
     let ready = wait_until("the agent to be ready or gone", PATIENCE, || {
-        let ready = agent.notifications().iter().any(|line| line == "READY=1");
+        let ready = agent.is_in_service();
         if ready { Some(true) } else { agent.exit_status().map(|_| false) }
     });
     let sick = sandbox.run_dir().join("sick");

@@ -3,10 +3,11 @@
 
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use belay_protocol::Reason;
@@ -98,7 +99,7 @@ fn a_host_killed_while_applying_takes_the_device_back_when_it_is_started_again()
 }
 
 #[test]
-fn after_a_power_cut_the_host_alone_takes_the_device_back_before_any_daemon() {
+fn after_a_power_cut_the_guard_alone_takes_the_device_back_before_host_and_daemon() {
     let sandbox = stopping();
     let before = Snapshot::of(&sandbox);
     let launch = apart(&sandbox);
@@ -109,7 +110,9 @@ fn after_a_power_cut_the_host_alone_takes_the_device_back_before_any_daemon() {
     agent.kill_tree();
     drop(host);
     release(&sandbox, "postinst");
-    let recovered = launch.cli(&["host", "--recover"]);
+    let guard = sandbox.state_dir().join("host/guard/belay-agent");
+    let file = launch.write_config();
+    let recovered = output(sandbox.command(guard).env_remove("APT_CONFIG").arg("--config").arg(file).arg("guard"));
     assert!(recovered.status.success(), "{recovered:?}");
     assert_same(&before, &Snapshot::of(&sandbox));
 
@@ -131,16 +134,51 @@ fn a_daemon_waits_for_a_host_that_is_not_there_yet() {
 }
 
 #[test]
-fn a_host_without_work_ends_by_itself_and_leaves_nothing_behind() {
+fn a_host_whose_socket_was_handed_over_answers_who_knocked_before_and_ends_without_work() {
     let sandbox = demo_sandbox();
-    let settings = fs::read_to_string(apart(&sandbox).write_config()).expect("the settings are text");
-    let file = sandbox.run_dir().join("idle.toml");
-    write(&file, settings.replace("idle_s = 0", "idle_s = 0.2"));
     let binary = reachable_copy(Path::new(env!("CARGO_BIN_EXE_belay-agent")));
-    let mut host = sandbox.command(binary);
-    let ended = output(host.env_remove("APT_CONFIG").arg("--config").arg(file).arg("host"));
+    let (socket, mut host) = by_a_knock(&sandbox, &binary, "idle_s = 0.2");
+    let knocking = std::thread::spawn({
+        let socket = socket.clone();
+        move || knock(&socket)
+    });
+    let ended = output(&mut host);
     assert!(ended.status.success(), "{ended:?}");
-    assert!(!sandbox.run_dir().join("host.sock").exists());
+    assert_says(&knocking.join().expect("it was answered"), &["surveyed"]);
+    assert!(socket.exists(), "the socket is not the host's to remove");
+}
+
+#[test]
+fn a_host_whose_program_was_replaced_leaves_the_question_to_its_successor() {
+    let sandbox = demo_sandbox();
+    let binary = sandbox.run_dir().join("belay-agent");
+    let install = || {
+        let new = sandbox.run_dir().join("new");
+        fs::copy(env!("CARGO_BIN_EXE_belay-agent"), &new).expect("room for a copy");
+        fs::set_permissions(&new, Permissions::from_mode(0o755)).expect("our own file");
+        fs::rename(&new, &binary).expect("our own folder");
+    };
+    install();
+    let (socket, mut host) = by_a_knock(&sandbox, &binary, "idle_s = 0");
+    let mut host = host.spawn().expect("a shell");
+    assert_says(&knock(&socket), &["surveyed"]);
+    install();
+    assert_eq!(knock(&socket), "", "it is the new one's to answer");
+    let ended = host.wait().expect("a child of ours");
+    assert_eq!(ended.code(), Some(75), "systemd starts the new one");
+}
+
+/// The host as a socket unit starts it: with a listening socket as its descriptor 3.
+fn by_a_knock(sandbox: &Sandbox, binary: &Path, idle: &str) -> (PathBuf, std::process::Command) {
+    let settings = fs::read_to_string(apart(sandbox).write_config()).expect("the settings are text");
+    let file = sandbox.run_dir().join("knock.toml");
+    write(&file, settings.replace("idle_s = 0", idle));
+    let socket = sandbox.run_dir().join("host.sock");
+    let listener = UnixListener::bind(&socket).expect("a short path");
+    let mut host = sandbox.command("sh");
+    host.env_remove("APT_CONFIG").env("LISTEN_FDS", "1").stdin(OwnedFd::from(listener));
+    host.args(["-c", "exec \"$@\" 3<&0 </dev/null", "sh"]).arg(binary).arg("--config").arg(file).arg("host");
+    (socket, host)
 }
 
 #[test]

@@ -37,6 +37,13 @@ impl NotifySocket {
         Self { path: path.to_owned(), messages, listener: Some(listener) }
     }
 
+    /// Tells whether the process is ready, and knows where it stands where it says so in its status.
+    pub fn is_in_service(&self) -> bool {
+        let messages = self.messages();
+        let status = messages.iter().rev().find(|line| line.starts_with("STATUS="));
+        messages.iter().any(|line| line == "READY=1") && status.is_none_or(|status| status == "STATUS=in service")
+    }
+
     /// Returns the socket's path, the value of `NOTIFY_SOCKET`.
     pub fn path(&self) -> &Path {
         &self.path

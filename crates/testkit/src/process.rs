@@ -93,7 +93,7 @@ impl Process {
     #[track_caller]
     pub fn wait_ready(&mut self) {
         let outcome = try_wait_until(PATIENCE, || {
-            if self.notifications.has("READY=1") {
+            if self.is_in_service() {
                 return Some(Ok(()));
             }
             self.exit_status().map(Err)
@@ -103,6 +103,11 @@ impl Process {
             Some(Err(status)) => panic!("{} ended before it was ready: {status}\n{}", self.name, self.log_tail()),
             None => panic!("{} was not ready within {PATIENCE:?}\n{}", self.name, self.log_tail()),
         }
+    }
+
+    /// Tells whether the process has said that it is ready and knows where it stands.
+    pub fn is_in_service(&self) -> bool {
+        self.notifications.is_in_service()
     }
 
     /// Returns the process id.

@@ -81,13 +81,27 @@ impl Repository {
         let mut paths = Vec::new();
         for deb in debs {
             let path = deb.build(&self.pool());
-            let stanza = Stanza::of(&path);
-            stanzas.retain(|other| other.filename() != stanza.filename());
-            stanzas.push(stanza);
+            put(&mut stanzas, Stanza::of(&path));
             paths.push(path);
         }
         self.write_indexes(&stanzas);
         paths
+    }
+
+    /// Takes in packages that are files already, replacing those of the same file name, and indexes them.
+    ///
+    /// # Panics
+    /// When one cannot be copied or is no package.
+    pub fn take_in(&self, debs: &[&Path]) {
+        create_dir(&self.pool());
+        let mut stanzas = self.stanzas();
+        for deb in debs {
+            let name = deb.file_name().expect("a package has a file name");
+            let path = self.pool().join(name);
+            fs::copy(deb, &path).unwrap_or_else(|error| panic!("cannot copy {}: {error}", deb.display()));
+            put(&mut stanzas, Stanza::of(&path));
+        }
+        self.write_indexes(&stanzas);
     }
 
     /// Removes one version of a package from index and pool.
@@ -215,6 +229,12 @@ impl Stanza {
     fn is(&self, name: &str, version: &str) -> bool {
         self.field("Package") == name && self.field("Version") == version
     }
+}
+
+/// Puts a paragraph in the place of the one of its file, or behind all others.
+fn put(stanzas: &mut Vec<Stanza>, stanza: Stanza) {
+    stanzas.retain(|other| other.filename() != stanza.filename());
+    stanzas.push(stanza);
 }
 
 fn set_modified(path: &Path, time: SystemTime) {

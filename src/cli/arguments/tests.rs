@@ -90,6 +90,7 @@ fn the_help_is_a_page_that_one_reads() {
     Commands:
       run            Be the agent: serve the doors and carry out jobs, until stopped
       host           Be the half with root rights, for the agent; systemd starts it
+      guard          Close what a power cut left open, and bring back an agent that cannot start; systemd runs it
       config         Work on the settings
       status         Show the generation in force, the running job and what to look at
       update         Install packages or a bundle; whatever fails is undone

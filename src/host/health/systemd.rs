@@ -8,6 +8,7 @@ use belay_protocol::health::CheckResult;
 
 use super::probe::{Seen, of_child};
 use crate::host::command::{Command, Finished};
+use crate::machine::rescue::units;
 
 /// Whether systemd runs the device whose root this is: the machine's own, and not a sandbox on it.
 pub(in crate::host) fn runs(root: &Path) -> bool {
@@ -19,9 +20,45 @@ pub(super) fn failed_units() -> Result<Vec<String>, String> {
     ask(&["list-units", "--failed", "--plain", "--no-legend", "--no-pager"]).map(|text| parse_failed(&text))
 }
 
-/// How often systemd restarted each service that it ever restarted.
+/// How often systemd restarted each service that it ever restarted. Not the host's own: it makes room for its successor by
+/// ending, and whoever asks here is that successor.
 pub(super) fn restarts() -> Result<BTreeMap<String, u64>, String> {
-    ask(&["show", "--property=Id,NRestarts", "--no-pager", "*.service"]).map(|text| parse_restarts(&text))
+    let text = ask(&["show", "--property=Id,NRestarts", "--no-pager", "*.service"])?;
+    let mut restarts = parse_restarts(&text);
+    restarts.remove(units::HOST);
+    Ok(restarts)
+}
+
+/// Which of these units systemd gave up on.
+pub(in crate::host) fn given_up<'a>(units: &[&'a str]) -> Result<Vec<&'a str>, String> {
+    let mut failed = Vec::new();
+    for unit in units {
+        // One question each: a unit that is not there leaves no gap in an answer about many.
+        if ask(&["show", "--property=ActiveState", "--value", "--", unit])?.trim() == "failed" {
+            failed.push(*unit);
+        }
+    }
+    Ok(failed)
+}
+
+/// Starts units that systemd gave up on, without waiting for them.
+pub(in crate::host) fn revive(units: &[&str]) -> Result<(), String> {
+    ask(&[&["reset-failed", "--"], units].concat())?;
+    start(units)
+}
+
+/// Starts units, without waiting for them.
+pub(in crate::host) fn start(units: &[&str]) -> Result<(), String> {
+    ask(&[&["start", "--no-block", "--"], units].concat()).map(drop)
+}
+
+/// Waits until the device has started, well or badly, or the patience is over.
+pub(in crate::host) fn wait_for_boot(patience: Duration) {
+    // It ends with a code of its own for every state but one, and the state is not the question.
+    let waited = Command::new("systemctl").args(["is-system-running", "--wait"]).timeout(patience).run();
+    if let Err(error) = waited {
+        tracing::warn!("the device is judged before it has started: {error}");
+    }
 }
 
 /// Whether a unit is active.

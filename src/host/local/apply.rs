@@ -1,5 +1,7 @@
 //! Applying, and measuring the health afterwards.
 
+use std::time::Duration;
+
 use belay_protocol::health::Health;
 use belay_protocol::job::{JobId, JobState};
 use belay_protocol::plan::{Action, Change, Plan};
@@ -10,8 +12,11 @@ use super::prepare::listed;
 use crate::host::device::{Archive, Inventory, PackageRef, Rung, TransactError, Transaction};
 use crate::host::ledger::{PendingReboot, Phase};
 use crate::host::vault::ObjectKind;
+use crate::host::health::systemd;
 use crate::host::{health, marks};
 use crate::machine::effect::Applied;
+use crate::machine::rescue::units;
+use crate::machine::rules::{CheckSpec, Probe};
 use crate::machine::{UNDO_ATTEMPTS, gate};
 
 impl Inner {
@@ -147,8 +152,13 @@ impl Inner {
     }
 
     pub(super) fn verify(&mut self, job: JobId, tell: &dyn Fn(f32, &str)) -> Result<Health, Failure> {
-        if self.ledger.verdict(job).is_some_and(|verdict| verdict.end == JobState::Committed) {
-            return Ok(Health::default());
+        if let Some(verdict) = self.ledger.verdict(job) {
+            if verdict.end == JobState::Committed {
+                return Ok(Health::default());
+            }
+            // Judged by another one meanwhile.
+            let reason = verdict.reason.unwrap_or(Reason::Interrupted);
+            return Err(Failure::new(reason, verdict.message.clone()));
         }
         let open = self.ledger.transaction(job)?.clone();
         match open.phase {
@@ -187,6 +197,9 @@ impl Inner {
         if let Some(bundle) = self.bundle_of(&open)? {
             gate_settings.checks.extend(bundle.description.checks);
         }
+        if replaces_the_agent(&open) && systemd::runs(self.device.root()) {
+            gate_settings.checks.push(daemon_is_up());
+        }
         let checks = health::run_checks(self.device.root(), &gate_settings, tell);
         let after = health::vitals(self.device.root(), self.device.audit()?)?;
         let health = Health { before, after, checks };
@@ -194,6 +207,26 @@ impl Inner {
             self.ledger.enter(Phase::Verified)?;
         }
         Ok(health)
+    }
+}
+
+/// Whether an update brings another version of this program.
+fn replaces_the_agent(open: &crate::host::ledger::Transaction) -> bool {
+    let changes = open.plan.iter().flat_map(|plan| &plan.changes);
+    changes.into_iter().any(|change| change.package.name().as_str() == env!("CARGO_PKG_NAME"))
+}
+
+/// The daemon that an update brought must come up, and stay up.
+fn daemon_is_up() -> CheckSpec {
+    CheckSpec {
+        name: "the agent's daemon".to_owned(),
+        probe: Probe::Unit(units::AGENT.to_owned()),
+        required: true,
+        grace: Duration::from_secs(30),
+        interval: Duration::from_secs(2),
+        retries: 0,
+        timeout: Duration::from_secs(10),
+        settle: Duration::from_secs(10),
     }
 }
 

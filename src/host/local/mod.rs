@@ -36,6 +36,7 @@ use crate::config::Settings;
 use crate::durable;
 use crate::failpoint;
 use crate::machine::effect::{Arrived, Effect, Inspected, Inspection, Outcome};
+use crate::machine::rescue::Standing;
 
 use plan::Order;
 
@@ -126,6 +127,22 @@ impl LocalHost {
             inner.rebuild_ledger()?;
         }
         Ok(Self { inner: Mutex::new(inner) })
+    }
+
+    /// Whether another process works on the state folder now.
+    pub fn is_at_work(settings: &Settings) -> bool {
+        let Ok(file) = std::fs::File::open(settings.host_dir().join("lock")) else { return false };
+        Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err()
+    }
+
+    /// How the device stands, for whoever starts.
+    pub fn standing(&self) -> Result<Standing, Failure> {
+        self.lock().standing()
+    }
+
+    /// Takes back the change of the open transaction, which nobody can judge any more.
+    pub fn take_back(&self, because: &Failure) -> Result<(), Failure> {
+        self.lock().take_back(because)
     }
 
     /// Closes what a crash left open: before and without the daemon.

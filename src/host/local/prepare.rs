@@ -5,7 +5,7 @@ use belay_protocol::{Failure, Reason};
 
 use super::Inner;
 use crate::clock;
-use crate::host::health;
+use crate::host::{guard as guard_unit, health};
 use crate::host::ledger::{Phase, Transaction};
 use crate::host::restore_point::{self, Context};
 use crate::host::vault::ObjectKind;
@@ -64,6 +64,10 @@ impl Inner {
         };
         tell(0.0, "keeping what undo needs");
         let captured = restore_point::capture(&*self.device, &self.vault, &self.points_dir(), &plan, &context)?;
+        if let Some(program) = &captured.stored.point.program {
+            let kept = self.vault.path(&program.sha256, ObjectKind::Program);
+            guard_unit::keep_copy(&self.settings.host_dir(), &kept)?;
+        }
         self.ledger.write(|entries| {
             entries.next_point = id + 1;
             if let Some(open) = &mut entries.open {

@@ -1,12 +1,40 @@
 //! Recovery at the host's start: an open transaction is closed before and without the daemon.
 
+use std::time::Duration;
+
 use belay_protocol::{Failure, Reason};
 
 use super::Inner;
-use crate::host::ledger::Phase;
+use crate::host::health::systemd;
+use crate::host::ledger::{Phase, Transaction};
 use crate::machine::gate;
+use crate::machine::rescue::Standing;
+
+/// How long the device may take to start before it is judged nevertheless.
+const BOOT: Duration = Duration::from_secs(10 * 60);
 
 impl Inner {
+    /// How the device stands, for whoever starts.
+    pub(super) fn standing(&self) -> Result<Standing, Failure> {
+        let Some(open) = &self.ledger.entries().open else { return Ok(Standing::Closed) };
+        if let Some(stuck) = &open.stuck {
+            return Ok(Standing::Stuck(stuck.clone()));
+        }
+        Ok(match open.phase {
+            Phase::Opened | Phase::Planned | Phase::Fetched | Phase::Captured => Standing::Closed,
+            Phase::Applying | Phase::RollingBack { .. } => Standing::Between,
+            Phase::Applied if self.awaits_reboot(open)? => Standing::AwaitsReboot,
+            Phase::Applied | Phase::Verified | Phase::Committing => Standing::AwaitsVerdict,
+        })
+    }
+
+    /// Takes back a change that nobody can judge any more.
+    pub(super) fn take_back(&mut self, because: &Failure) -> Result<(), Failure> {
+        let Some(open) = self.ledger.entries().open.clone() else { return Ok(()) };
+        tracing::warn!(job.id = open.job.0, phase = ?open.phase, "taking the device back: {}", because.message);
+        self.go_back(&open, because)
+    }
+
     pub(super) fn recover(&mut self) {
         if let Err(failure) = self.clear_scratch() {
             tracing::warn!("what an interrupted script left is removed later: {}", failure.message);
@@ -36,7 +64,11 @@ impl Inner {
     }
 
     /// Looks again at a device whose update was applied and not judged.
-    fn judge(&mut self, open: &crate::host::ledger::Transaction) -> Result<(), Failure> {
+    fn judge(&mut self, open: &Transaction) -> Result<(), Failure> {
+        // Units that have had no time to start are no sign of health, nor of the want of it.
+        if systemd::runs(self.device.root()) {
+            systemd::wait_for_boot(BOOT);
+        }
         let verdict = self.verify(open.job, &|_, _| {}).map(|health| gate::judge(&health));
         match verdict {
             Ok(gate::Verdict::Healthy { .. }) => {
@@ -49,7 +81,7 @@ impl Inner {
         }
     }
 
-    fn go_back(&mut self, open: &crate::host::ledger::Transaction, because: &Failure) -> Result<(), Failure> {
+    fn go_back(&mut self, open: &Transaction, because: &Failure) -> Result<(), Failure> {
         loop {
             let result = self.roll_back(open.job, because, &|_, _| {}).map(drop);
             let over = self.ledger.entries().open.as_ref().is_none_or(|open| open.stuck.is_some());

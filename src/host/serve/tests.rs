@@ -24,9 +24,10 @@ impl Host for Unasked {
 #[test]
 fn a_connection_that_says_nothing_is_let_go() {
     let (_silent, stream) = std::os::unix::net::UnixStream::pair().unwrap();
+    let turns = Turns { alone: Mutex::new(()), program: None };
     let (ended, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let _ = ended.send(converse(&Unasked, stream, Duration::from_millis(50)));
+        let _ = ended.send(converse(&Unasked, &turns, stream, Duration::from_millis(50)));
     });
     assert!(wait.recv_timeout(Duration::from_secs(5)).is_ok(), "it waits for ever");
 }
@@ -41,12 +42,12 @@ fn recovery_fails_by_name_where_the_device_may_stay_changed() {
         awaits_reboot: false,
         assignment: None,
     };
-    assert_eq!(all_closed(None), Ok(()));
-    assert_eq!(all_closed(Some(&open(false, None))), Ok(()));
-    let touched = all_closed(Some(&open(true, None))).unwrap_err();
+    assert_eq!(is_closed(None), Ok(()));
+    assert_eq!(is_closed(Some(&open(false, None))), Ok(()));
+    let touched = is_closed(Some(&open(true, None))).unwrap_err();
     assert!(touched.message.contains("job 7 is still open"), "{touched}");
     let why = Failure::new(Reason::VaultDamaged, "the vault's a.deb is missing");
-    let stuck = all_closed(Some(&open(true, Some(why)))).unwrap_err();
+    let stuck = is_closed(Some(&open(true, Some(why)))).unwrap_err();
     assert_eq!(stuck.reason, Reason::VaultDamaged);
     assert!(stuck.message.contains("the vault's a.deb is missing"), "{stuck}");
 }

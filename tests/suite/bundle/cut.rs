@@ -88,7 +88,7 @@ fn cut_at(template: &Sandbox, cut: &str) -> bool {
     let old = exact(&sandbox);
     let mut agent = launch(&sandbox).toml(&settings(&sandbox)).failpoints(cut).spawn();
     let ready = wait_until("the agent to be ready or gone", PATIENCE, || {
-        let ready = agent.notifications().iter().any(|line| line == "READY=1");
+        let ready = agent.is_in_service();
         if ready { Some(true) } else { agent.exit_status().map(|_| false) }
     });
     let told = ready

@@ -71,7 +71,7 @@ impl<'a> Processes<'a> {
 
     /// Tells whether the agent has recovered and answers.
     pub fn is_ready(&self) -> bool {
-        self.daemon().notifications().iter().any(|line| line == "READY=1")
+        self.daemon().is_in_service()
     }
 
     /// Waits until the agent is ready.
