@@ -10,16 +10,27 @@ use super::disk;
 /// Where the kernel names the boot that it is in.
 const BOOT_ID: &str = "proc/sys/kernel/random/boot_id";
 
+/// What the kernel tells of the first process.
+const FIRST_PROCESS: &str = "proc/1/stat";
+
 /// What packages leave that take effect only after a start.
 const REQUIRED: &str = "run/reboot-required";
 
 /// The command that only the running system itself may be given.
 const OWN: [&str; 2] = ["systemctl", "reboot"];
 
-/// What names the boot that the device below `root` is in: another text after each start.
+/// What names the boot that the device below `root` is in: another text after each start. The kernel's name for it, and when
+/// the first process began: a container that starts again keeps its kernel.
 pub fn boot_id(root: &Path) -> Result<String, Failure> {
-    let bytes = disk::read(&root.join(BOOT_ID))?.unwrap_or_default();
-    Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    let text = |path: &str| Ok(String::from_utf8_lossy(&disk::read(&root.join(path))?.unwrap_or_default()).into_owned());
+    let (kernel, first) = (text(BOOT_ID)?, text(FIRST_PROCESS)?);
+    Ok([kernel.trim(), began(&first)].join(" ").trim_end().to_owned())
+}
+
+/// When a process began, in ticks since the kernel's start: the 22nd field, counted from behind its name, which may hold
+/// anything.
+fn began(stat: &str) -> &str {
+    stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(19)).unwrap_or_default()
 }
 
 /// Why packages want a restart of the device; none where none does.

@@ -153,8 +153,8 @@ impl Database<'_> {
         Ok(restored)
     }
 
-    /// Makes the files below `info/` of one package what they were: for a package of which only the configuration
-    /// is left, whose purge script must be the old version's.
+    /// Makes the files below `info/` of one package what they were: where only the configuration is left, the purge script
+    /// must be the old version's, and a list must not claim what a newer version brought.
     pub fn restore_info_of(&self, package: &PackageId) -> Result<(), Failure> {
         let (from, to) = (self.copy.join("info"), self.dpkg().join("info"));
         let ours = |folder: &Path| -> Result<Vec<OsString>, Failure> {

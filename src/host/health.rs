@@ -8,11 +8,13 @@ mod scripts;
 pub(super) mod systemd;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 
 use belay_protocol::health::{CheckResult, Vitals};
 use belay_protocol::{Failure, Reason};
 
+use super::command::Command;
 use crate::config::settings::HealthSettings;
 
 /// How the device is doing now; `audit` is what `dpkg --audit` says of it. Units count where systemd runs the device
@@ -34,7 +36,8 @@ pub fn vitals(root: &Path, audit: Vec<String>) -> Result<Vitals, Failure> {
 /// the scripts one after the other. Called right after a change: grace times begin now. Progress is in percent.
 pub fn run_checks(root: &Path, settings: &HealthSettings, progress: &dyn Fn(f32, &str)) -> Vec<CheckResult> {
     let scripts = scripts::find(&settings.scripts);
-    let watched = systemd::runs(root) && !settings.settle.is_zero();
+    let on_device = systemd::runs(root);
+    let watched = on_device && !settings.settle.is_zero();
     let total = settings.checks.len() + usize::from(watched) + scripts.len();
     let mut results = Vec::with_capacity(total);
     let tell = |done: usize, detail: &str| progress(100.0 * done as f32 / total.max(1) as f32, detail);
@@ -50,7 +53,7 @@ pub fn run_checks(root: &Path, settings: &HealthSettings, progress: &dyn Fn(f32,
         for spec in &settings.checks {
             let send = send.clone();
             // The receiver lives until the last sender is gone.
-            scope.spawn(move || send.send(follow::follow(spec, &|| probe::look(&spec.probe, spec.timeout))));
+            scope.spawn(move || send.send(follow::follow(spec, &|| probe::look(&spec.probe, spec.timeout, on_device))));
         }
         if watched {
             let send = send.clone();
@@ -60,10 +63,20 @@ pub fn run_checks(root: &Path, settings: &HealthSettings, progress: &dyn Fn(f32,
         receive.into_iter().for_each(&mut add);
     });
     for script in &scripts {
-        add(scripts::run(script, settings.script_timeout));
+        add(scripts::run(script, settings.script_timeout, on_device));
     }
     results.sort_by(|one, other| one.name.cmp(&other.name));
     results
+}
+
+/// A program of the operator's, as a transient unit on a device: what is taken from our own unit is not taken from it.
+fn foreign(command: Command, on_device: bool) -> Command {
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    if !on_device {
+        return command;
+    }
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    command.unit(Some(format!("belay-check-{}-{number}", std::process::id())))
 }
 
 #[cfg(test)]

@@ -159,8 +159,10 @@ impl Settling<'_> {
         for (at, packages) in by_point {
             let database = self.points[at].database(self.device.root(), self.device.architecture());
             for (package, captured) in &packages {
-                if Target::of(captured.old.as_ref()) == Target::ConfigFiles {
-                    database.restore_info_of(package)?;
+                match Target::of(captured.old.as_ref()) {
+                    // dpkg goes on listing a conffile that only the version had which went.
+                    Target::ConfigFiles | Target::Installed(_) => database.restore_info_of(package)?,
+                    Target::Absent => {}
                 }
             }
             let expressible = |captured: &CapturedPackage| {

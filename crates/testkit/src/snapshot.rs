@@ -144,6 +144,22 @@ impl Survey<'_> {
         }
         self.tree("var/lib/dpkg/alternatives");
         self.tree("var/lib/dpkg/updates");
+        if self.sandbox.path("var/lib/dpkg/tmp.ci").exists() {
+            self.fact("leftover /var/lib/dpkg/tmp.ci".to_owned(), "there".to_owned());
+        }
+        self.lists();
+    }
+
+    /// Which paths dpkg says that each package has.
+    fn lists(&mut self) {
+        let Ok(entries) = fs::read_dir(self.sandbox.path("var/lib/dpkg/info")) else { return };
+        let lists = entries.flatten().map(|entry| entry.path());
+        for list in lists.filter(|path| path.extension().is_some_and(|extension| extension == "list")) {
+            let text = fs::read_to_string(&list).unwrap_or_else(|error| panic!("{}: {error}", list.display()));
+            let paths: BTreeSet<&str> = text.lines().collect();
+            let name = list.file_stem().expect("it has one").to_string_lossy();
+            self.fact(format!("dpkg's list of {name}"), format!("{paths:?}"));
+        }
     }
 
     fn leftovers(&mut self, folder: &Path) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{network, systemd};
+use super::{foreign, network, systemd};
 use crate::host::command::{Command, CommandError, Finished};
 use crate::machine::rules::Probe;
 
@@ -25,14 +25,14 @@ impl Seen {
 }
 
 /// Looks once, for at most `timeout`.
-pub(super) fn look(probe: &Probe, timeout: Duration) -> Seen {
+pub(super) fn look(probe: &Probe, timeout: Duration, on_device: bool) -> Seen {
     match probe {
         Probe::Unit(unit) => systemd::is_active(unit, timeout),
         Probe::Http { url, status } => network::http(url, *status, timeout),
         Probe::Tcp(address) => network::tcp(address, timeout),
         Probe::Command(words) => {
             let (program, args) = words.split_first().map_or(("", &words[..]), |(program, args)| (program, args));
-            of_child(Command::new(program).args(args).timeout(timeout).run())
+            of_child(foreign(Command::new(program).args(args).timeout(timeout), on_device).run())
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use belay_protocol::health::CheckResult;
 
+use super::foreign;
 use super::probe::{Seen, of_child};
 use crate::host::command::Command;
 
@@ -35,9 +36,9 @@ pub(super) fn find(folder: &Path) -> Vec<Script> {
 }
 
 /// Runs a script to its end.
-pub(super) fn run(script: &Script, timeout: Duration) -> CheckResult {
+pub(super) fn run(script: &Script, timeout: Duration, on_device: bool) -> CheckResult {
     let Seen { passed, message } = match &script.path {
-        Ok(path) => of_child(Command::new(path).timeout(timeout).run()),
+        Ok(path) => of_child(foreign(Command::new(path).timeout(timeout), on_device).run()),
         Err(error) => Seen::bad(format!("the folder cannot be read: {error}")),
     };
     CheckResult { name: script.name.clone(), required: script.required, passed, message }

@@ -20,13 +20,18 @@ pub(super) fn failed_units() -> Result<Vec<String>, String> {
     ask(&["list-units", "--failed", "--plain", "--no-legend", "--no-pager"]).map(|text| parse_failed(&text))
 }
 
-/// How often systemd restarted each service that it ever restarted. Not the host's own: it makes room for its successor by
-/// ending, and whoever asks here is that successor.
+/// How often systemd restarted each service that it ever restarted. Not our own: a job outlives them, and a host makes room
+/// for its successor by ending. Whether they are up is a check of its own.
 pub(super) fn restarts() -> Result<BTreeMap<String, u64>, String> {
     let text = ask(&["show", "--property=Id,NRestarts", "--no-pager", "*.service"])?;
     let mut restarts = parse_restarts(&text);
-    restarts.remove(units::HOST);
+    restarts.retain(|unit, _| !units::ALL.contains(&unit.as_str()));
     Ok(restarts)
+}
+
+/// Whether there is such a unit.
+pub(in crate::host) fn is_known(unit: &str) -> Result<bool, String> {
+    Ok(ask(&["show", "--property=LoadState", "--value", "--", unit])?.trim() == "loaded")
 }
 
 /// Which of these units systemd gave up on.

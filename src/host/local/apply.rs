@@ -197,7 +197,7 @@ impl Inner {
         if let Some(bundle) = self.bundle_of(&open)? {
             gate_settings.checks.extend(bundle.description.checks);
         }
-        if replaces_the_agent(&open) && systemd::runs(self.device.root()) {
+        if systemd::runs(self.device.root()) && systemd::is_known(units::AGENT).unwrap_or(false) {
             gate_settings.checks.push(daemon_is_up());
         }
         let checks = health::run_checks(self.device.root(), &gate_settings, tell);
@@ -210,13 +210,7 @@ impl Inner {
     }
 }
 
-/// Whether an update brings another version of this program.
-fn replaces_the_agent(open: &crate::host::ledger::Transaction) -> bool {
-    let changes = open.plan.iter().flat_map(|plan| &plan.changes);
-    changes.into_iter().any(|change| change.package.name().as_str() == env!("CARGO_PKG_NAME"))
-}
-
-/// The daemon that an update brought must come up, and stay up.
+/// Whatever was updated, the daemon must be up afterwards, and stay up: without it nobody could order the way back.
 fn daemon_is_up() -> CheckSpec {
     CheckSpec {
         name: "the agent's daemon".to_owned(),

@@ -163,6 +163,8 @@ impl LocalHost {
 impl Host for LocalHost {
     fn perform(&self, effect: &Effect, progress: &dyn Fn(Progress)) -> Outcome {
         failpoint!("host.effect.before");
+        // Every line of the host's that is about a job says about which.
+        let _about = effect.job().map(|job| tracing::info_span!("job", job.id = job.0).entered());
         let outcome = self.lock().perform(effect, progress);
         failpoint!("host.effect.after");
         outcome
