@@ -14,7 +14,6 @@ use belay_protocol::bundle::BundleSource;
 use belay_protocol::local::Uploaded;
 use belay_protocol::{Failure, Reason, Sha256};
 use futures_util::StreamExt;
-use nix::sys::statvfs::statvfs;
 use sha2::Digest;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
@@ -91,8 +90,8 @@ impl Uploads {
     }
 
     fn check_space(&self, coming: u64) -> Result<(), Refusal> {
-        let free = statvfs(&self.folder).map_err(|error| self.failed(&error.into()))?;
-        let free = free.blocks_available().saturating_mul(free.fragment_size());
+        let free = rustix::fs::statvfs(&self.folder).map_err(|error| self.failed(&error.into()))?;
+        let free = free.f_bavail.saturating_mul(free.f_frsize);
         if free >= coming.saturating_add(self.reserve_bytes) {
             return Ok(());
         }

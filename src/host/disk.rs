@@ -9,7 +9,6 @@ use std::time::SystemTime;
 
 use belay_protocol::{Failure, Reason, Sha256};
 use nix::libc::{O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK};
-use nix::sys::statvfs::statvfs;
 use sha2::Digest;
 
 use crate::durable::{self, sync_folder};
@@ -54,8 +53,8 @@ pub fn failure(doing: &str, path: &Path, error: &io::Error) -> Failure {
 /// Bytes that a program without privileges can still write where `path` is or would be.
 pub fn free_bytes(path: &Path) -> Option<u64> {
     let there = path.ancestors().find(|ancestor| ancestor.exists())?;
-    let figures = statvfs(there).ok()?;
-    Some(figures.blocks_available().saturating_mul(figures.fragment_size()))
+    let figures = rustix::fs::statvfs(there).ok()?;
+    Some(figures.f_bavail.saturating_mul(figures.f_frsize))
 }
 
 /// Opens a regular file for reading; a fifo or device does not make this wait.

@@ -42,13 +42,20 @@ impl Client {
         };
         // Whoever linked another provider before keeps it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut http = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none());
-        if let Some(path) = &connection.ca_file {
-            let certificates = reqwest::Certificate::from_pem_bundle(read(path)?.as_bytes())
-                .map_err(|error| CtlError::Usage(format!("{} holds no certificate: {error}", path.display())))?;
-            http = http.tls_certs_merge(certificates);
-        }
-        let http = http.build().map_err(|error| CtlError::Usage(chain(&error)))?;
+        let own = match &connection.ca_file {
+            Some(path) => reqwest::Certificate::from_pem_bundle(read(path)?.as_bytes())
+                .map_err(|error| CtlError::Usage(format!("{} holds no certificate: {error}", path.display())))?,
+            None => Vec::new(),
+        };
+        let http = || reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none());
+        let built = match server.scheme() {
+            // Nothing is trusted where nothing is encrypted: the system need not have a single certificate.
+            "http" => http().tls_certs_only([]).build(),
+            // Those of the system that are there; a small one may have none but the operator's own.
+            _ if own.is_empty() => http().build(),
+            _ => http().tls_certs_merge(own.clone()).build().or_else(|_| http().tls_certs_only(own).build()),
+        };
+        let http = built.map_err(|error| CtlError::Usage(chain(&error)))?;
         Ok(Self { http, server, token: Secret::new(token) })
     }
 

@@ -301,8 +301,8 @@ impl Inner {
     /// What the guard must know beside the plan.
     pub(super) fn facts(&self) -> Result<Facts, Failure> {
         let free = |path: &Path| {
-            nix::sys::statvfs::statvfs(path)
-                .map(|figures| figures.blocks_available() * figures.fragment_size())
+            rustix::fs::statvfs(path)
+                .map(|figures| figures.f_bavail.saturating_mul(figures.f_frsize))
                 .map_err(|error| {
                     let message = format!("failed to measure the free space of {}: {error}", path.display());
                     Failure::new(Reason::State, message)

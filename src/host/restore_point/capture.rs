@@ -10,7 +10,7 @@ use belay_protocol::job::{Generation, JobId};
 use belay_protocol::plan::{Change, Plan};
 use belay_protocol::{Architecture, Failure, PackageId, PackageList, Reason, Version};
 use jiff::Timestamp;
-use nix::errno::Errno;
+use rustix::io::Errno;
 
 use super::{CapturedPackage, HeldArchive, NewArchive, RestorePoint, Stored, list, load, name_of};
 use crate::config::settings::Undo;
@@ -298,10 +298,9 @@ fn status_bytes(root: &Path) -> u64 {
 fn write_reserve(path: &Path, bytes: u64) -> Result<(), Failure> {
     failpoint!("restore_point.reserve.before");
     let reserved = File::create_new(path).and_then(|mut file| {
-        let length = i64::try_from(bytes).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
         // Blocks that are taken and never written: nobody reads them, and a card lives longer.
-        match nix::fcntl::fallocate(&file, nix::fcntl::FallocateFlags::empty(), 0, length) {
-            Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => {
+        match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
                 io::copy(&mut io::repeat(b'.').take(bytes), &mut file).map(|_| ())?;
             }
             other => other?,
