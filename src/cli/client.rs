@@ -170,7 +170,7 @@ impl Events {
     pub(super) async fn next(&mut self) -> Result<Option<Event>, ClientError> {
         loop {
             if let Some(data) = self.decoder.next() {
-                return serde_json::from_str(&data).map(Some).map_err(ClientError::Unreadable);
+                return serde_json::from_slice(data.as_bytes()).map(Some).map_err(ClientError::Unreadable);
             }
             match self.body.frame().await {
                 None => return Ok(None),

@@ -81,8 +81,9 @@ pub(super) fn merge(layers: &[Layer]) -> Result<File, ConfigError> {
             Layer::Environment(overrides) | Layer::CommandLine(overrides) => overlay(&mut merged, overrides.table()),
         }
     }
-    // What remains wrong came from outside of files: only they were looked at above.
-    merged.try_into().map_err(|error| {
+    // What remains wrong came from outside of files: only they were looked at above. Read from text as they were, because a
+    // second way to read the same settings is a second copy of it in the program.
+    toml::from_str(&merged.to_string()).map_err(|error| {
         let level = Problem::new(&["log", "level"], in_our_words(&error));
         locate(layers, level)
     })

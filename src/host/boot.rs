@@ -22,7 +22,8 @@ const OWN: [&str; 2] = ["systemctl", "reboot"];
 /// What names the boot that the device below `root` is in: another text after each start. The kernel's name for it, and when
 /// the first process began: a container that starts again keeps its kernel.
 pub fn boot_id(root: &Path) -> Result<String, Failure> {
-    let text = |path: &str| Ok(String::from_utf8_lossy(&disk::read(&root.join(path))?.unwrap_or_default()).into_owned());
+    let text =
+        |path: &str| Ok(String::from_utf8_lossy(&disk::read(&root.join(path))?.unwrap_or_default()).into_owned());
     let (kernel, first) = (text(BOOT_ID)?, text(FIRST_PROCESS)?);
     Ok([kernel.trim(), began(&first)].join(" ").trim_end().to_owned())
 }

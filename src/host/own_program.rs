@@ -25,9 +25,9 @@ impl OwnProgram {
         Ok(Self { path, identity })
     }
 
-    /// Whether its path leads to another file now, or nowhere.
+    /// Whether its path leads to another file now. One that leads nowhere has no successor: the package was removed.
     pub fn was_replaced(&self) -> bool {
-        identity(&self.path).ok() != Some(self.identity)
+        identity(&self.path).is_ok_and(|now| now != self.identity)
     }
 }
 
@@ -52,7 +52,7 @@ mod tests {
         std::fs::rename(&new, &path).unwrap();
         assert!(own.was_replaced());
         std::fs::remove_file(&path).unwrap();
-        assert!(own.was_replaced(), "gone");
+        assert!(!own.was_replaced(), "gone, and nothing came");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub fn unseal<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Failure> {
             Reason::VaultDamaged,
             format!("{shown} was damaged or tampered with: its content does not have the digest it carries"),
         )),
-        Some((_, json)) => serde_json::from_str(json)
+        Some((_, json)) => serde_json::from_slice(json.as_bytes())
             .map(Some)
             .map_err(|error| Failure::new(Reason::State, format!("this version cannot read {shown}: {error}"))),
     }

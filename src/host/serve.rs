@@ -54,7 +54,9 @@ pub async fn serve(settings: Settings, only_recover: bool) -> Result<Ended, Fail
     }
     let allowed = allowed_user(daemon_user.as_deref())?;
     let listener = match passed {
-        Some(socket) => UnixListener::from_std(socket).map_err(|error| failed("take the socket from systemd", &error))?,
+        Some(socket) => {
+            UnixListener::from_std(socket).map_err(|error| failed("take the socket from systemd", &error))?
+        }
         None => bind(&path, allowed)?,
     };
     notify::feed_by_work();

@@ -301,12 +301,12 @@ impl Inner {
     /// What the guard must know beside the plan.
     pub(super) fn facts(&self) -> Result<Facts, Failure> {
         let free = |path: &Path| {
-            rustix::fs::statvfs(path)
-                .map(|figures| figures.f_bavail.saturating_mul(figures.f_frsize))
-                .map_err(|error| {
+            rustix::fs::statvfs(path).map(|figures| figures.f_bavail.saturating_mul(figures.f_frsize)).map_err(
+                |error| {
                     let message = format!("failed to measure the free space of {}: {error}", path.display());
                     Failure::new(Reason::State, message)
-                })
+                },
+            )
         };
         let root = free(self.device.root())?;
         let own = free(&self.settings.host_dir())?;

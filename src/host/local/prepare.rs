@@ -5,10 +5,10 @@ use belay_protocol::{Failure, Reason};
 
 use super::Inner;
 use crate::clock;
-use crate::host::{guard as guard_unit, health};
 use crate::host::ledger::{Phase, Transaction};
 use crate::host::restore_point::{self, Context};
 use crate::host::vault::ObjectKind;
+use crate::host::{guard as guard_unit, health};
 use crate::machine::{guard, pattern, policy};
 
 impl Inner {

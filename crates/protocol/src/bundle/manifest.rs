@@ -70,7 +70,8 @@ impl Manifest {
         if text.len() > LONGEST_MANIFEST {
             return Err(ManifestError::TooLong(text.len()));
         }
-        let read: Self = serde_json::from_str(text).map_err(|error| ManifestError::Unreadable(error.to_string()))?;
+        let read: Self =
+            serde_json::from_slice(text.as_bytes()).map_err(|error| ManifestError::Unreadable(error.to_string()))?;
         let archive = !read.archive.is_empty() && read.sha256.is_some() && read.size.is_some();
         let nothing = read.archive.is_empty() && read.sha256.is_none() && read.size.is_none();
         match (archive, nothing, read.packages.is_some()) {

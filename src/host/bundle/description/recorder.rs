@@ -184,7 +184,7 @@ fn is_empty(value: &serde_json::Value) -> bool {
 fn json<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, String> {
     // Editors on Windows begin a file with this mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    serde_json::from_str(text).map_err(|error| format!("{name}:{}: {error}", error.line()))
+    serde_json::from_slice(text.as_bytes()).map_err(|error| format!("{name}:{}: {error}", error.line()))
 }
 
 const PAYLOAD: &str = "payload";
