@@ -29,6 +29,16 @@ pub(super) fn restarts() -> Result<BTreeMap<String, u64>, String> {
     Ok(restarts)
 }
 
+/// Lets systemd forget failures of units that are no longer there: an update that was undone leaves none behind.
+pub(in crate::host) fn forget_gone() -> Result<(), String> {
+    for unit in failed_units()? {
+        if !is_known(&unit)? {
+            ask(&["reset-failed", "--", &unit])?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether there is such a unit.
 pub(in crate::host) fn is_known(unit: &str) -> Result<bool, String> {
     Ok(ask(&["show", "--property=LoadState", "--value", "--", unit])?.trim() == "loaded")

@@ -14,6 +14,7 @@ use belay_protocol::{Failure, PackageId, Reason};
 use super::Inner;
 use crate::host::device::{Archive, Inventory, Mend, PackageRecord, PackageRef, Rung, TransactError, Transaction};
 use crate::host::disk;
+use crate::host::health::systemd;
 use crate::host::restore_point::{RestorePoint, Stored};
 use crate::host::settle::Settling;
 use crate::host::vault::ObjectKind;
@@ -81,6 +82,11 @@ impl Inner {
         let differences = undo::differences(&bare(points), &settling.paths(&tree), &self.device.inventory()?, &tree);
         if differences.is_empty() {
             report.reported.extend(self.restart_units(points));
+            if systemd::runs(self.device.root())
+                && let Err(error) = systemd::forget_gone()
+            {
+                tracing::warn!("what failed and is gone is still listed as failed: {error}");
+            }
             return Ok(report);
         }
         Err(Failure::new(Reason::UndoFailed, format!("the device is not as it was: {}", differences.join("; "))))
