@@ -65,6 +65,7 @@ impl Settling<'_> {
         let mut reported = self.settle_tree()?;
         self.settle_selections()?;
         self.settle_database()?;
+        self.clear_temporaries()?;
         if let Some(oldest) = self.points.last() {
             failpoint!("settle.rollback_file.before");
             rollback_file::put(self.rollback_file, oldest.point.rollback_file.as_deref())?;
@@ -104,6 +105,15 @@ impl Settling<'_> {
         }
         disk::remove_folder(&begun)?;
         failpoint!("settle.journal.after");
+        Ok(())
+    }
+
+    /// Removes files of ours that were cut off before they took their place, where nothing is written a second time.
+    fn clear_temporaries(&self) -> Result<(), Failure> {
+        for folder in ["var/lib/apt", "var/lib/dpkg", "var/lib/dpkg/info"] {
+            let path = self.device.root().join(folder).join(disk::TEMPORARY);
+            disk::remove_if_there(&path).map_err(|error| disk::failure("remove", &path, &error))?;
+        }
         Ok(())
     }
 
