@@ -58,6 +58,8 @@ fn guard(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
     // Settings that a new version brought and this one does not know must not keep the old one from coming back.
     let (settings, unread) = match settings(arguments) {
         Ok(settings) => (settings, None),
+        // Where they would lead elsewhere than to what is there, there is nothing to go by.
+        Err(error) if !Settings::default().host_dir().exists() => return Err(error.into()),
         Err(error) => (Settings::default(), Some(error)),
     };
     logging::start(settings.log_level)?;

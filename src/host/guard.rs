@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use belay_protocol::{Failure, Reason};
 
+use super::apt::program;
 use super::disk;
 use super::health::systemd;
 use super::local::LocalHost;
@@ -32,14 +33,34 @@ pub(super) fn keep_copy(host_dir: &Path, program: &Path) -> Result<(), Failure> 
 /// A person must look, going back failed, or systemd does not answer.
 pub fn run(settings: &Settings) -> Result<(), Failure> {
     let on_device = systemd::runs(&settings.root.path);
-    let given_up = if on_device { systemd::given_up(&units::ALL).map_err(silent)? } else { Vec::new() };
+    let given_up = if on_device { systemd::in_state(&units::ALL, "failed").map_err(silent)? } else { Vec::new() };
     let closed = close(settings, &given_up, on_device);
     // Also where the way back failed: a daemon that runs can say so.
-    if on_device && !given_up.is_empty() {
-        tracing::warn!("starting again what systemd gave up on: {}", given_up.join(", "));
-        systemd::revive(&startable(&given_up)).map_err(silent)?;
+    if on_device {
+        revive(&given_up).map_err(silent)?;
     }
     closed
+}
+
+/// Starts what systemd gave up on, and sockets that should listen: one that was to be started while its service lived was
+/// refused.
+fn revive(given_up: &[&str]) -> Result<(), String> {
+    let mut units: Vec<&str> = systemd::in_state(&units::SOCKETS, "inactive")?;
+    units.retain(|unit| systemd::is_enabled(unit));
+    units.extend(given_up);
+    if given_up.contains(&units::HOST) && !units.contains(&units::HOST_SOCKET) {
+        units.push(units::HOST_SOCKET);
+    }
+    if units.is_empty() {
+        return Ok(());
+    }
+    tracing::warn!("starting again what does not run and should: {}", units.join(", "));
+    systemd::revive(&units)
+}
+
+/// Gives the guard this program, where nothing is open that an older one would have to undo.
+pub(super) fn renew_copy(host_dir: &Path) -> Result<(), Failure> {
+    program::place(Path::new("/proc/self/exe"), &host_dir.join(COPY))
 }
 
 /// Closes an open transaction, or leaves it to those who can.
@@ -60,22 +81,13 @@ fn close(settings: &Settings, given_up: &[&str], on_device: bool) -> Result<(), 
         }
     }
     match host.standing()? {
-        Standing::Closed | Standing::AwaitsReboot | Standing::AwaitsVerdict => Ok(()),
+        Standing::Closed | Standing::AwaitsReboot { .. } | Standing::AwaitsVerdict => Ok(()),
         Standing::Stuck(failure) => Err(failure),
-        Standing::Between => {
+        Standing::Between | Standing::Judged => {
             let message = "the device is neither old nor new yet; the guard tries again in some minutes";
             Err(Failure::new(Reason::UndoFailed, message))
         }
     }
-}
-
-/// The host comes when somebody knocks.
-fn startable<'a>(given_up: &[&'a str]) -> Vec<&'a str> {
-    let mut units: Vec<&str> = given_up.to_vec();
-    if units.contains(&units::HOST) && !units.contains(&units::HOST_SOCKET) {
-        units.push(units::HOST_SOCKET);
-    }
-    units
 }
 
 fn silent(error: String) -> Failure {

@@ -6,7 +6,7 @@
 use std::io::BufReader;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use belay_protocol::{Failure, Reason};
@@ -45,7 +45,7 @@ pub async fn serve(settings: Settings, only_recover: bool) -> Result<Ended, Fail
     let passed = Activation::take().map_err(|error| failed("take the socket from systemd", &error))?.socket;
     let activated = passed.is_some();
     let program = OwnProgram::find().map_err(|error| failed("find this program's own file", &error))?;
-    let turns = Arc::new(Turns { alone: Mutex::new(()), program: activated.then_some(program) });
+    let turns = Arc::new(Turns::new(activated.then_some(program)));
     let host = blocking(move || LocalHost::open(&settings).map(Arc::new)).await?;
     if only_recover {
         let recovering = host.clone();
@@ -61,9 +61,6 @@ pub async fn serve(settings: Settings, only_recover: bool) -> Result<Ended, Fail
     };
     notify::feed_by_work();
     notify::ready("closing what was left open");
-    let recovering = host.clone();
-    blocking(move || recovering.recover()).await;
-    notify::status(notify::IN_SERVICE);
     // Whoever was not started by a knock would not be started again.
     let idle = Some(idle).filter(|idle| activated && !idle.is_zero());
     let ended = Serving { host, turns, allowed, idle }.until_idle(&listener).await;
@@ -82,8 +79,17 @@ struct Serving {
 }
 
 impl Serving {
+    /// Closes what was left open, which holds everybody up but those who ask how things stand; then serves.
     async fn until_idle(&self, listener: &UnixListener) -> Result<Ended, Failure> {
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed("listen for signals", &error))?;
+        let (host, turns) = (self.host.clone(), self.turns.clone());
+        let mut recovery = Some(tokio::task::spawn_blocking(move || {
+            host.recover();
+            if let Err(failure) = host.renew_guard() {
+                tracing::warn!("the guard keeps an older program: {}", failure.message);
+            }
+            turns.begin();
+        }));
         let mut beat = notify::watchdog_interval().map(tokio::time::interval);
         let mut calls = JoinSet::new();
         let rest = || Box::pin(tokio::time::sleep(self.idle.unwrap_or(FOR_EVER)));
@@ -95,12 +101,20 @@ impl Serving {
                     Err(error) => tracing::warn!("a connection was lost before it began: {error}"),
                 },
                 Some(_) = calls.join_next() => resting = rest(),
-                () = &mut resting, if self.idle.is_some() && calls.is_empty() && self.host.is_idle() => break,
-                () = next_beat(&mut beat), if calls.is_empty() => notify::alive(),
+                () = end_of(&mut recovery) => {
+                    recovery = None;
+                    resting = rest();
+                    notify::status(notify::IN_SERVICE);
+                }
+                () = &mut resting, if self.idle.is_some() && recovery.is_none() && calls.is_empty() && self.host.is_idle() => break,
+                () = next_beat(&mut beat), if recovery.is_none() && calls.is_empty() => notify::alive(),
                 _ = terminate.recv() => break,
             }
         }
         // What is under way ends by itself; the daemon sends it again if its answer was lost.
+        if recovery.is_some() {
+            end_of(&mut recovery).await;
+        }
         while calls.join_next().await.is_some() {}
         notify::stopping();
         Ok(if self.turns.are_over() { Ended::Replaced } else { Ended::Done })
@@ -125,16 +139,27 @@ impl Serving {
     }
 }
 
-/// Whose turn it is, one at a time, as long as this program is the one that is installed.
+/// Whose turn it is: nobody's before recovery, then one at a time, as long as this program is the one that is installed.
 struct Turns {
-    alone: Mutex<()>,
+    begun: Mutex<bool>,
+    beginning: Condvar,
     program: Option<OwnProgram>,
 }
 
 impl Turns {
+    fn new(program: Option<OwnProgram>) -> Self {
+        Self { begun: Mutex::new(false), beginning: Condvar::new(), program }
+    }
+
+    fn begin(&self) {
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.beginning.notify_all();
+    }
+
     /// Waits for a turn; none where another program has to go on.
-    fn next(&self) -> Option<MutexGuard<'_, ()>> {
-        let turn = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+    fn next(&self) -> Option<MutexGuard<'_, bool>> {
+        let turn = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.beginning.wait_while(turn, |begun| !*begun).unwrap_or_else(PoisonError::into_inner);
         (!self.are_over()).then_some(turn)
     }
 
@@ -147,6 +172,14 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+/// The end of a recovery that is under way; never, where none is.
+async fn end_of(recovery: &mut Option<tokio::task::JoinHandle<()>>) {
+    let Some(recovery) = recovery else { return std::future::pending().await };
+    if let Err(panic) = recovery.await {
+        std::panic::resume_unwind(panic.into_panic());
     }
 }
 
@@ -203,8 +236,13 @@ fn converse(
     let mut write = stream.try_clone()?;
     let mut read = BufReader::new(stream);
     let call = receive(&mut read);
+    // How things stand is no work, and never waits for its turn.
+    let asks = matches!(call, Ok(Some(Call::Perform(Effect::Survey))));
     // Unanswered, the daemon asks again, and then whoever came after us.
-    let Some(_turn) = turns.next() else { return Ok(()) };
+    let turn = if asks { None } else { turns.next() };
+    if turns.are_over() {
+        return Ok(());
+    }
     let reply = match call {
         Ok(None) => return Ok(()),
         Ok(Some(Call::Perform(effect))) => {
@@ -223,6 +261,7 @@ fn converse(
         Ok(Some(Call::Inspect(inspection))) => Reply::Inspected(host.inspect(&inspection)),
         Err(error) => Reply::NotUnderstood(error.to_string()),
     };
+    drop(turn);
     send(&mut write, &reply)
 }
 

@@ -12,6 +12,7 @@ use belay_protocol::plan::{Change, Plan};
 use belay_protocol::{Closure, Failure, PackageList, Reason};
 
 pub use self::closure::unavailable;
+pub use self::objections::OWN_PACKAGE;
 use self::objections::{OBJECTIONS, Objection, Question};
 pub use self::paths::path_refusals;
 use super::effect::Facts;

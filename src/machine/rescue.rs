@@ -17,6 +17,8 @@ pub mod units {
     pub const HOST_SOCKET: &str = "belay-host.socket";
     /// All that the guard looks after.
     pub const ALL: [&str; 4] = [AGENT_SOCKET, HOST_SOCKET, AGENT, HOST];
+    /// Those that listen.
+    pub const SOCKETS: [&str; 2] = [AGENT_SOCKET, HOST_SOCKET];
 }
 
 /// How the device stands.
@@ -29,9 +31,14 @@ pub enum Standing {
     /// A change or a way back was interrupted: it is neither old nor new.
     Between,
     /// It was changed, and waits for a start that was not yet.
-    AwaitsReboot,
+    AwaitsReboot {
+        /// The change brought another agent.
+        of_agent: bool,
+    },
     /// It was changed, and nobody has judged it.
     AwaitsVerdict,
+    /// It was changed and found healthy; only the commit is left.
+    Judged,
 }
 
 /// What the guard does about an open transaction.
@@ -39,7 +46,7 @@ pub enum Standing {
 pub enum Deed {
     /// Nothing.
     Nothing,
-    /// Goes back, because the job was interrupted.
+    /// Closes it as the ledger says: undoes what was interrupted, commits what was judged.
     Recover,
     /// Starts the host, which waits for the boot to end and judges.
     LetJudge,
@@ -51,14 +58,22 @@ pub enum Deed {
 pub fn deed(standing: &Standing, given_up: &[&str]) -> Deed {
     match standing {
         Standing::Closed | Standing::Stuck(_) => Deed::Nothing,
-        Standing::Between => Deed::Recover,
-        Standing::AwaitsReboot | Standing::AwaitsVerdict if !given_up.is_empty() => {
-            let message = format!("after the update systemd gave up on {}", given_up.join(" and "));
-            Deed::TakeBack(Failure::new(Reason::Unhealthy, message))
-        }
-        Standing::AwaitsReboot => Deed::Nothing,
-        Standing::AwaitsVerdict => Deed::LetJudge,
+        Standing::Between | Standing::Judged => Deed::Recover,
+        // Sockets and settings break for other reasons too; whether it is healthy, the next boot will see.
+        Standing::AwaitsReboot { of_agent: false } => Deed::Nothing,
+        Standing::AwaitsReboot { of_agent: true } => take_back(given_up).unwrap_or(Deed::Nothing),
+        Standing::AwaitsVerdict => take_back(given_up).unwrap_or(Deed::LetJudge),
     }
+}
+
+/// Where a half of the agent does not come up, nobody can judge.
+fn take_back(given_up: &[&str]) -> Option<Deed> {
+    let halves: Vec<&str> = given_up.iter().copied().filter(|unit| [units::AGENT, units::HOST].contains(unit)).collect();
+    if halves.is_empty() {
+        return None;
+    }
+    let message = format!("after the update systemd gave up on {}", halves.join(" and "));
+    Some(Deed::TakeBack(Failure::new(Reason::Unhealthy, message)))
 }
 
 #[cfg(test)]
@@ -66,9 +81,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_interrupted_is_undone_whoever_lives() {
+    fn what_was_interrupted_is_closed_whoever_lives() {
         for given_up in [&[][..], &[units::AGENT][..]] {
             assert_eq!(deed(&Standing::Between, given_up), Deed::Recover);
+            assert_eq!(deed(&Standing::Judged, given_up), Deed::Recover);
         }
     }
 
@@ -80,8 +96,15 @@ mod tests {
         };
         assert_eq!(because.reason, Reason::Unhealthy);
         assert_eq!(because.message, "after the update systemd gave up on belay-agent.service and belay-host.service");
-        assert_eq!(deed(&Standing::AwaitsReboot, &[]), Deed::Nothing);
-        assert!(matches!(deed(&Standing::AwaitsReboot, &[units::AGENT]), Deed::TakeBack(_)));
+        assert_eq!(deed(&Standing::AwaitsVerdict, &units::SOCKETS), Deed::LetJudge, "both halves are alive");
+    }
+
+    #[test]
+    fn an_update_that_awaits_its_restart_is_taken_back_only_where_it_brought_the_agent_that_fails() {
+        let (other, own) = (Standing::AwaitsReboot { of_agent: false }, Standing::AwaitsReboot { of_agent: true });
+        assert_eq!(deed(&other, &[units::AGENT]), Deed::Nothing, "a mistake in the settings is none of the update's");
+        assert_eq!(deed(&own, &[]), Deed::Nothing);
+        assert!(matches!(deed(&own, &[units::AGENT]), Deed::TakeBack(_)));
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub struct CheckSpec {
 pub enum Probe {
     /// A systemd unit is active.
     Unit(String),
+    /// A unit of ours is active, and says of itself that it is in service.
+    InService(String),
     /// An HTTP URL answers with this status.
     Http {
         /// The URL.

@@ -8,7 +8,7 @@ mod contents;
 mod fetch;
 mod parse;
 mod preflight;
-mod program;
+pub(in crate::host) mod program;
 mod resolve;
 mod status_fd;
 mod transact;

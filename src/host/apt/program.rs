@@ -30,7 +30,8 @@ pub(super) fn keep(program: &Path, work: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-fn place(program: &Path, copy: &Path) -> Result<(), Failure> {
+/// The same at a path of the caller's.
+pub(in crate::host) fn place(program: &Path, copy: &Path) -> Result<(), Failure> {
     if is_same(program, copy).unwrap_or(false) {
         return Ok(());
     }

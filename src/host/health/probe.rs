@@ -28,6 +28,7 @@ impl Seen {
 pub(super) fn look(probe: &Probe, timeout: Duration, on_device: bool) -> Seen {
     match probe {
         Probe::Unit(unit) => systemd::is_active(unit, timeout),
+        Probe::InService(unit) => systemd::is_in_service(unit),
         Probe::Http { url, status } => network::http(url, *status, timeout),
         Probe::Tcp(address) => network::tcp(address, timeout),
         Probe::Command(words) => {

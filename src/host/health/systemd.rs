@@ -1,6 +1,7 @@
 //! What systemd tells of its units. The parsers take its text as it came.
 
 use std::collections::BTreeMap;
+use std::ops::Not;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use belay_protocol::health::CheckResult;
 use super::probe::{Seen, of_child};
 use crate::host::command::{Command, Finished};
 use crate::machine::rescue::units;
+use crate::telemetry::notify;
 
 /// Whether systemd runs the device whose root this is: the machine's own, and not a sandbox on it.
 pub(in crate::host) fn runs(root: &Path) -> bool {
@@ -32,28 +34,47 @@ pub(super) fn restarts() -> Result<BTreeMap<String, u64>, String> {
 /// Lets systemd forget failures of units that are no longer there: an update that was undone leaves none behind.
 pub(in crate::host) fn forget_gone() -> Result<(), String> {
     for unit in failed_units()? {
-        if !is_known(&unit)? {
+        if !is_known(&unit) {
             ask(&["reset-failed", "--", &unit])?;
         }
     }
     Ok(())
 }
 
-/// Whether there is such a unit.
-pub(in crate::host) fn is_known(unit: &str) -> Result<bool, String> {
-    Ok(ask(&["show", "--property=LoadState", "--value", "--", unit])?.trim() == "loaded")
+/// Whether there is such a unit, whatever may be wrong with it; where systemd does not say, there is.
+pub(in crate::host) fn is_known(unit: &str) -> bool {
+    property(unit, "LoadState").is_ok_and(|state| state == "not-found").not()
 }
 
-/// Which of these units systemd gave up on.
-pub(in crate::host) fn given_up<'a>(units: &[&'a str]) -> Result<Vec<&'a str>, String> {
-    let mut failed = Vec::new();
+/// Whether a unit is active and says that it is in service.
+pub(super) fn is_in_service(unit: &str) -> Seen {
+    let (state, status) = (property(unit, "ActiveState"), property(unit, "StatusText"));
+    match (state.as_deref(), status.as_deref()) {
+        (Ok("active"), Ok(notify::IN_SERVICE)) => Seen::good(format!("{unit}: {}", notify::IN_SERVICE)),
+        (Ok(state), Ok(status)) => Seen::bad(format!("{unit}: {state}, {status:?}")),
+        (Err(error), _) | (_, Err(error)) => Seen::bad(error),
+    }
+}
+
+fn property(unit: &str, name: &str) -> Result<String, String> {
+    ask(&["show", &format!("--property={name}"), "--value", "--", unit]).map(|text| text.trim().to_owned())
+}
+
+/// Which of these units are in that state, such as `failed` where systemd gave up.
+pub(in crate::host) fn in_state<'a>(units: &[&'a str], state: &str) -> Result<Vec<&'a str>, String> {
+    let mut found = Vec::new();
     for unit in units {
         // One question each: a unit that is not there leaves no gap in an answer about many.
-        if ask(&["show", "--property=ActiveState", "--value", "--", unit])?.trim() == "failed" {
-            failed.push(*unit);
+        if property(unit, "ActiveState")? == state {
+            found.push(*unit);
         }
     }
-    Ok(failed)
+    Ok(found)
+}
+
+/// Whether a unit is to be started at boot.
+pub(in crate::host) fn is_enabled(unit: &str) -> bool {
+    property(unit, "UnitFileState").is_ok_and(|state| state == "enabled")
 }
 
 /// Starts units that systemd gave up on, without waiting for them.

@@ -197,7 +197,7 @@ impl Inner {
         if let Some(bundle) = self.bundle_of(&open)? {
             gate_settings.checks.extend(bundle.description.checks);
         }
-        if systemd::runs(self.device.root()) && systemd::is_known(units::AGENT).unwrap_or(false) {
+        if systemd::runs(self.device.root()) && systemd::is_known(units::AGENT) {
             gate_settings.checks.push(daemon_is_up());
         }
         let checks = health::run_checks(self.device.root(), &gate_settings, tell);
@@ -214,7 +214,7 @@ impl Inner {
 fn daemon_is_up() -> CheckSpec {
     CheckSpec {
         name: "the agent's daemon".to_owned(),
-        probe: Probe::Unit(units::AGENT.to_owned()),
+        probe: Probe::InService(units::AGENT.to_owned()),
         required: true,
         grace: Duration::from_secs(30),
         interval: Duration::from_secs(2),

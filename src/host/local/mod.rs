@@ -18,24 +18,24 @@ mod space;
 mod undo;
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use belay_protocol::job::{JobId, JobState, Progress};
 use belay_protocol::{Failure, Reason};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::apt::{AptDevice, AptSettings};
 use super::device::Device;
-use super::disk;
 use super::ledger::Ledger;
 use super::vault::Vault;
-use super::{Content, Host};
+use super::{Content, Host, disk, guard};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::durable;
 use crate::failpoint;
-use crate::machine::effect::{Arrived, Effect, Inspected, Inspection, Outcome};
+use crate::machine::effect::{Arrived, Effect, Inspected, Inspection, Outcome, Survey};
 use crate::machine::rescue::Standing;
 
 use plan::Order;
@@ -43,7 +43,12 @@ use plan::Order;
 /// The host in this process.
 pub struct LocalHost {
     inner: Mutex<Inner>,
+    judging: Judging,
 }
+
+/// What the ledger held when judging began, as long as that lasts: a daemon that starts meanwhile must learn it to come into
+/// service, which is part of what is judged.
+type Judging = Arc<Mutex<Option<Survey>>>;
 
 /// Everything that effects work on; one effect at a time.
 pub(super) struct Inner {
@@ -56,6 +61,7 @@ pub(super) struct Inner {
     keep_out: Option<Box<dyn Send>>,
     /// What a person should know of the job under way, for its end.
     notes: Vec<String>,
+    judging: Judging,
     /// This program, at a path where it can be run again.
     program: PathBuf,
     /// Keeps a second host away from the same state folder.
@@ -120,19 +126,20 @@ impl LocalHost {
             ledger,
             keep_out: None,
             notes: Vec::new(),
+            judging: Judging::default(),
             program,
             _alone: alone,
         };
         if !found {
             inner.rebuild_ledger()?;
         }
-        Ok(Self { inner: Mutex::new(inner) })
+        Ok(Self { judging: inner.judging.clone(), inner: Mutex::new(inner) })
     }
 
     /// Whether another process works on the state folder now.
     pub fn is_at_work(settings: &Settings) -> bool {
         let Ok(file) = std::fs::File::open(settings.host_dir().join("lock")) else { return false };
-        Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err()
+        matches!(Flock::lock(file, FlockArg::LockExclusiveNonblock), Err((_, Errno::EWOULDBLOCK)))
     }
 
     /// How the device stands, for whoever starts.
@@ -150,9 +157,26 @@ impl LocalHost {
         self.lock().recover();
     }
 
+    /// Gives the guard this program, unless something is open that an older one may have to undo.
+    pub fn renew_guard(&self) -> Result<(), Failure> {
+        let inner = self.lock();
+        match inner.standing()? {
+            Standing::Closed => guard::renew_copy(&inner.settings.host_dir()),
+            Standing::Stuck(_)
+            | Standing::Between
+            | Standing::AwaitsReboot { .. }
+            | Standing::AwaitsVerdict
+            | Standing::Judged => Ok(()),
+        }
+    }
+
     /// Whether nothing is open, so that the process may end.
     pub fn is_idle(&self) -> bool {
         self.inner.try_lock().is_ok_and(|inner| !inner.is_touched())
+    }
+
+    fn seen_before_judging(&self) -> Option<Survey> {
+        self.judging.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -165,7 +189,13 @@ impl Host for LocalHost {
         failpoint!("host.effect.before");
         // Every line of the host's that is about a job says about which.
         let _about = effect.job().map(|job| tracing::info_span!("job", job.id = job.0).entered());
-        let outcome = self.lock().perform(effect, progress);
+        let outcome = match (effect, self.inner.try_lock(), self.seen_before_judging()) {
+            (Effect::Survey, Err(TryLockError::WouldBlock), Some(survey)) => Outcome::Surveyed(Ok(survey)),
+            (_, free, _) => {
+                drop(free);
+                self.lock().perform(effect, progress)
+            }
+        };
         failpoint!("host.effect.after");
         outcome
     }
@@ -200,13 +230,25 @@ impl Inner {
             Effect::Fetch { job } => Outcome::Fetched(self.fetch(*job, &tell(JobState::Fetching, *job))),
             Effect::Capture { job } => Outcome::Captured(self.capture(*job, &tell(JobState::Capturing, *job))),
             Effect::Apply { job } => Outcome::Applied(self.apply(*job, &tell(JobState::Applying, *job))),
-            Effect::Verify { job } => Outcome::Verified(self.verify(*job, &tell(JobState::Verifying, *job))),
+            Effect::Verify { job } => {
+                let judged = self.judging(|inner| inner.verify(*job, &tell(JobState::Verifying, *job)));
+                Outcome::Verified(judged)
+            }
             Effect::Commit { job } => Outcome::Committed(self.commit(*job)),
             Effect::RollBack { job, because } => {
                 Outcome::RolledBack(self.roll_back(*job, because, &tell(JobState::RollingBack, *job)))
             }
             Effect::Discard { job } => Outcome::Discarded(self.discard(*job)),
         }
+    }
+
+    /// Judges; meanwhile others are told how things stood when that began.
+    fn judging<T>(&mut self, judge: impl FnOnce(&mut Self) -> T) -> T {
+        let show = |judging: &Judging, survey| *judging.lock().unwrap_or_else(PoisonError::into_inner) = survey;
+        show(&self.judging, Some(self.ledger.survey()));
+        let judged = judge(self);
+        show(&self.judging, None);
+        judged
     }
 
     /// Whether a transaction is open that may have changed the device and is not given up.

@@ -8,6 +8,7 @@ use super::Inner;
 use crate::host::health::systemd;
 use crate::host::ledger::{Phase, Transaction};
 use crate::machine::gate;
+use crate::machine::guard::OWN_PACKAGE;
 use crate::machine::rescue::Standing;
 
 /// How long the device may take to start before it is judged nevertheless.
@@ -23,8 +24,9 @@ impl Inner {
         Ok(match open.phase {
             Phase::Opened | Phase::Planned | Phase::Fetched | Phase::Captured => Standing::Closed,
             Phase::Applying | Phase::RollingBack { .. } => Standing::Between,
-            Phase::Applied if self.awaits_reboot(open)? => Standing::AwaitsReboot,
-            Phase::Applied | Phase::Verified | Phase::Committing => Standing::AwaitsVerdict,
+            Phase::Applied if self.awaits_reboot(open)? => Standing::AwaitsReboot { of_agent: replaces_agent(open) },
+            Phase::Applied => Standing::AwaitsVerdict,
+            Phase::Verified | Phase::Committing => Standing::Judged,
         })
     }
 
@@ -53,7 +55,7 @@ impl Inner {
             Phase::RollingBack { because } => self.go_back(&open, because),
             // The daemon has it started again, in a window.
             Phase::Applied if self.awaits_reboot(&open).unwrap_or(false) => return,
-            Phase::Applied => self.judge(&open),
+            Phase::Applied => self.judging(|inner| inner.judge(&open)),
             Phase::Verified | Phase::Committing => {
                 self.commit(open.job).map(drop).or_else(|failure| self.go_back(&open, &failure))
             }
@@ -96,4 +98,10 @@ impl Inner {
             }
         }
     }
+}
+
+/// Whether an update brings another version of this program.
+fn replaces_agent(open: &Transaction) -> bool {
+    let changes = open.plan.iter().flat_map(|plan| &plan.changes);
+    changes.into_iter().any(|change| change.package.name().as_str() == OWN_PACKAGE)
 }

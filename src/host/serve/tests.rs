@@ -24,7 +24,8 @@ impl Host for Unasked {
 #[test]
 fn a_connection_that_says_nothing_is_let_go() {
     let (_silent, stream) = std::os::unix::net::UnixStream::pair().unwrap();
-    let turns = Turns { alone: Mutex::new(()), program: None };
+    let turns = Turns::new(None);
+    turns.begin();
     let (ended, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let _ = ended.send(converse(&Unasked, &turns, stream, Duration::from_millis(50)));

@@ -183,4 +183,4 @@ fn describe_with_origins(change: &Change) -> String {
 }
 
 /// The package that this program comes from: protected, but a list may ask for it.
-const OWN_PACKAGE: &str = "belay-agent";
+pub const OWN_PACKAGE: &str = "belay-agent";
