@@ -68,7 +68,8 @@ pub fn deed(standing: &Standing, given_up: &[&str]) -> Deed {
 
 /// Where a half of the agent does not come up, nobody can judge.
 fn take_back(given_up: &[&str]) -> Option<Deed> {
-    let halves: Vec<&str> = given_up.iter().copied().filter(|unit| [units::AGENT, units::HOST].contains(unit)).collect();
+    let halves: Vec<&str> =
+        given_up.iter().copied().filter(|unit| [units::AGENT, units::HOST].contains(unit)).collect();
     if halves.is_empty() {
         return None;
     }

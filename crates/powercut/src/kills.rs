@@ -34,8 +34,9 @@ pub const KILLS: [Kill; 10] = [
     Kill { phase: "configuring", job: Job::Update, at: "configuring cut-lib", writes: 0 },
     Kill { phase: "configuring", job: Job::Update, at: "configuring cut-app", writes: 4 },
     Kill { phase: "configuring", job: Job::Rollback, at: "configuring cut-lib", writes: 1 },
-    Kill { phase: "commit", job: Job::Update, at: "checking health", writes: 2 },
-    Kill { phase: "commit", job: Job::Bundle, at: "checking health", writes: 3 },
+    // Judging itself writes that it began, and nothing else until its verdict; so many writes are the commit's.
+    Kill { phase: "commit", job: Job::Update, at: "checking health", writes: 15 },
+    Kill { phase: "commit", job: Job::Bundle, at: "checking health", writes: 25 },
 ];
 
 /// Carries out all kills, or one of them by its number from 1. Tells whether each ended old or new.

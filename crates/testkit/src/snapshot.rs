@@ -167,7 +167,10 @@ impl Survey<'_> {
         for entry in entries.flatten() {
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
-            if [".dpkg-new", ".dpkg-tmp", ".dpkg-old", ".dpkg-dist", ".belay-new"].iter().any(|suffix| name.ends_with(suffix)) {
+            if [".dpkg-new", ".dpkg-tmp", ".dpkg-old", ".dpkg-dist", ".belay-new"]
+                .iter()
+                .any(|suffix| name.ends_with(suffix))
+            {
                 let below = path.strip_prefix(self.sandbox.root()).expect("an entry lies below its root");
                 self.fact(format!("leftover /{}", below.display()), "there".to_owned());
             }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
-use nix::sys::statvfs::{FsFlags, statvfs};
+use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::{Refused, refused};
 
@@ -60,11 +60,11 @@ pub(super) fn bind_file(source: &Path, place: &Path) -> Result<(), Refused> {
 
 /// Makes what is mounted at `place` unwritable there.
 pub(super) fn freeze(place: &Path) -> Result<(), Refused> {
-    let frozen = statvfs(place).and_then(|found| {
-        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | as_it_is(found.flags());
-        mount(None::<&str>, place, None::<&str>, flags, None::<&str>)
+    let frozen = statvfs(place).map_err(io::Error::from).and_then(|found| {
+        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | as_it_is(found.f_flag);
+        Ok(mount(None::<&str>, place, None::<&str>, flags, None::<&str>)?)
     });
-    frozen.map_err(|error| refused("make read-only", place, &error.into()))
+    frozen.map_err(|error| refused("make read-only", place, &error))
 }
 
 /// Makes a folder with a mode.
@@ -121,14 +121,14 @@ fn dress(path: &Path, like: &Metadata) -> io::Result<()> {
 }
 
 /// A mount's flags as they are: in a user namespace none of them may be taken off.
-fn as_it_is(flags: FsFlags) -> MsFlags {
+fn as_it_is(flags: StatVfsMountFlags) -> MsFlags {
     [
-        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
-        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
-        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
-        (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
-        (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
-        (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
+        (StatVfsMountFlags::NOSUID, MsFlags::MS_NOSUID),
+        (StatVfsMountFlags::NODEV, MsFlags::MS_NODEV),
+        (StatVfsMountFlags::NOEXEC, MsFlags::MS_NOEXEC),
+        (StatVfsMountFlags::NOATIME, MsFlags::MS_NOATIME),
+        (StatVfsMountFlags::NODIRATIME, MsFlags::MS_NODIRATIME),
+        (StatVfsMountFlags::RELATIME, MsFlags::MS_RELATIME),
     ]
     .into_iter()
     .filter(|(found, _)| flags.contains(*found))
