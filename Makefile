@@ -108,10 +108,9 @@ fuzz-api: ## ask the server everything its OpenAPI document allows (SEED=1, EXAM
 		crates/server/tests/openapi/fuzz.sh '$(TARGET_DIR)/debug/belay-server' '$(TARGET_DIR)'
 
 .PHONY: size
-size: ## build the release and print how many bytes it takes
+size: ## build the agent as it is shipped and print how many bytes it takes
 	$(need-rust)
-	cargo build --locked --release -p belay-agent --bin belay-agent
-	@printf 'belay-agent: %s bytes, stripped\n' "$$(stat -c %s '$(TARGET_DIR)/release/belay-agent')"
+	packaging/cross/build.sh native belay-agent
 
 .PHONY: bench
 bench: ## measure the server's polls against bare programs, as ratios in one run (DEVICES=100000, SECONDS=4)
