@@ -1,7 +1,8 @@
 # Everything that a person or a machine does with this tree. CI calls these targets and nothing else.
 #
 # One profile (dev) and one set of features serve lints and tests, so what is built once is used by both.
-# CARGO_TARGET_DIR is honoured. Nothing here installs anything on the machine, and nothing needs root.
+# CARGO_TARGET_DIR is honoured. Nothing here installs anything on the machine. Only what mounts, boots or packs for other
+# machines needs root, and says so.
 
 FEATURES     := --features failpoints
 TARGET_DIR   := $(or $(CARGO_TARGET_DIR),target)

@@ -127,14 +127,14 @@ impl Container {
         self.run(&["sh", "-c", script]).status.success()
     }
 
-    /// Waits, at most a minute and a half, until a shell's script succeeds.
+    /// Waits, at most four minutes, until a shell's script succeeds.
     ///
     /// # Panics
     /// When it does not in this time; the message names `what` was waited for.
     #[track_caller]
     pub fn wait(&self, what: &str, script: &str) {
         let looped = format!("until {{ {script}\n}} >/dev/null 2>&1; do sleep 0.1; done");
-        let ended = self.run(&["timeout", "90", "sh", "-c", &looped]);
+        let ended = self.run(&["timeout", "240", "sh", "-c", &looped]);
         assert!(ended.status.success(), "waited in vain for {what}: `{script}`");
     }
 

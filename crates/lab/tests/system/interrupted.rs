@@ -29,6 +29,43 @@ fn a_daemon_that_is_killed_finds_its_job_again() {
 }
 
 #[test]
+fn a_daemon_that_starts_while_its_update_is_judged_comes_into_service_and_the_update_stays() {
+    let (_lab, root) = root();
+    let waits = "#!/bin/sh\ntouch /run/judging\nuntil [ -e /run/judge ]; do sleep 0.05; done\n";
+    root.write("/etc/belay/health/required.d/waits", waits);
+    let device = in_postinst(&root);
+    device.sh("touch /run/demo-may-go-on");
+    device.wait("the health gate", "test -e /run/judging");
+    let daemon = device.unit("belay-agent", "MainPID");
+    device.sh(&format!("kill -KILL {daemon}"));
+    let another = format!(
+        "[ \"$(systemctl show -P MainPID belay-agent)\" -gt 0 ] && [ \"$(systemctl show -P MainPID belay-agent)\" != {daemon} ]"
+    );
+    device.wait(
+        "the next daemon",
+        &format!("{another} && [ \"$(systemctl show -P StatusText belay-agent)\" = 'in service' ]"),
+    );
+    device.sh("touch /run/judge");
+    device.wait("the job's end", IDLE);
+    assert_eq!(device.demo(), "ii 2.0 2.0");
+}
+
+#[test]
+fn a_host_that_hangs_is_ended_by_the_watchdog_and_the_device_is_old_or_new() {
+    let (_lab, root) = root();
+    root.write("/etc/systemd/system/belay-host.service.d/watchdog.conf", "[Service]\nWatchdogSec=15\n");
+    let device = Device::boot(&root);
+    let before = device.state();
+    begin(&device);
+    device.sh("kill -STOP $(systemctl show -P MainPID belay-host)");
+    device.wait("the watchdog", "[ \"$(systemctl show -P NRestarts belay-host)\" -ge 1 ]");
+    let told = device.journal("-o cat -u belay-host.service");
+    assert!(told.contains("Watchdog timeout"), "{told}");
+    let_go_on(&device);
+    assert_eq!(device.state(), before);
+}
+
+#[test]
 fn a_host_that_is_killed_while_apt_runs_takes_the_device_back() {
     let (_lab, root) = root();
     let device = Device::boot(&root);

@@ -31,7 +31,21 @@ fn a_new_version_that_does_not_start_at_all_is_taken_back_by_the_guard() {
 
 #[test]
 fn a_new_version_that_hangs_is_taken_back_by_the_guard() {
-    broken_is_taken_back(&[Change::Replace { path: PROGRAM, contents: "#!/bin/sh\nexec sleep infinity\n" }]);
+    let world = World::new(&[Change::Replace { path: PROGRAM, contents: "#!/bin/sh\nexec sleep infinity\n" }]);
+    // With the limits that the units ship with.
+    for unit in UNITS {
+        std::fs::remove_file(world.root.path(&quick(unit))).expect("it was just written");
+    }
+    world.is_taken_back();
+}
+
+#[test]
+fn a_new_version_whose_daemon_dies_as_soon_as_it_serves_is_taken_back() {
+    let script = "#!/bin/sh\n\
+                  [ \"$1\" != run ] || { until [ \"$(systemctl show -P StatusText belay-agent)\" = 'in service' ]; \
+                  do sleep 0.1; done; kill -KILL $$; } &\n\
+                  exec /usr/lib/belay/real \"$@\"\n";
+    broken_is_taken_back(&[Change::Wrap { program: PROGRAM, real: REAL, script }]);
 }
 
 #[test]
@@ -66,23 +80,9 @@ fn power_that_fails_in_the_new_versions_maintainer_script_leaves_the_old_version
     device.agent(0, "verify");
 }
 
-/// N goes to N+1, then to this N+2 with another package in the same job; afterwards everything is as with N+1.
 #[track_caller]
 fn broken_is_taken_back(changes: &[Change<'_>]) {
-    let world = World::new(changes);
-    let device = world.device();
-    device.agent(0, &format!("update belay-agent={}", world.good));
-    device.wait_served();
-    let before = device.state();
-    device.agent(0, &format!("update --no-wait belay-agent={} companion=2", world.broken));
-    let there = format!("[ \"$(dpkg-query -W -f '${{Version}}' belay-agent)\" = {} ]", world.broken);
-    device.wait("the new version", &format!("{there} || timeout 3 belay-agent history | grep -q undone"));
-    device.wait("the old version and its daemon", &format!("! {{ {there}; }} && {SERVES}"));
-    assert_eq!(device.state(), before);
-    assert_eq!(device.sh("systemctl --failed --no-legend --plain"), "");
-    let history = device.agent(0, "history");
-    assert!(history.contains("undone ("), "{history}");
-    device.agent(0, "verify");
+    World::new(changes).is_taken_back();
 }
 
 /// An archive with the agent as built, a good version after it, and a broken one after that.
@@ -106,8 +106,8 @@ impl World {
         let root = lab.debian("device", belay_lab::Suite::Bookworm);
         root.install(&[&format!("belay-agent={}", built.version()), "demo=1.0", "companion=1"]);
         root.write("/etc/belay/agent.toml.d/50-test.toml", crate::device::QUICK);
-        for unit in ["belay-agent", "belay-host"] {
-            root.write(&format!("/etc/systemd/system/{unit}.service.d/quick.conf"), "[Service]\nTimeoutStartSec=3\n");
+        for unit in UNITS {
+            root.write(&quick(unit), "[Service]\nTimeoutStartSec=3\n");
         }
         Self { lab, root, good, broken }
     }
@@ -116,6 +116,28 @@ impl World {
         let _ = &self.lab;
         Device::boot(&self.root)
     }
+
+    /// N goes to N+1, then to this N+2 with another package in the same job; afterwards everything is as with N+1.
+    #[track_caller]
+    fn is_taken_back(&self) {
+        let device = self.device();
+        device.agent(0, &format!("update belay-agent={}", self.good));
+        device.wait_served();
+        let before = device.state();
+        device.agent(0, &format!("update --no-wait belay-agent={} companion=2", self.broken));
+        let there = format!("[ \"$(dpkg-query -W -f '${{Version}}' belay-agent)\" = {} ]", self.broken);
+        device.wait("the new version", &format!("{there} || timeout 3 belay-agent history | grep -q undone"));
+        device.wait("the old version and its daemon", &format!("! {{ {there}; }} && {SERVES}"));
+        assert_eq!(device.state(), before);
+        assert_eq!(device.sh("systemctl --failed --no-legend --plain"), "");
+        let history = device.agent(0, "history");
+        assert!(history.contains("undone ("), "{history}");
+        device.agent(0, "verify");
+    }
+}
+
+fn quick(unit: &str) -> String {
+    format!("/etc/systemd/system/{unit}.service.d/quick.conf")
 }
 
 #[track_caller]
@@ -123,6 +145,7 @@ fn version(device: &Device) -> String {
     device.sh("dpkg-query -W -f '${Version}' belay-agent")
 }
 
+const UNITS: [&str; 2] = ["belay-agent", "belay-host"];
 const PROGRAM: &str = "/usr/bin/belay-agent";
 const REAL: &str = "/usr/lib/belay/real";
 const SERVES: &str = "[ \"$(systemctl show -P StatusText belay-agent)\" = 'in service' ] && timeout 3 belay-agent status | grep -q '^running  *nothing'";
