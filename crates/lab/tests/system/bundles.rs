@@ -36,7 +36,7 @@ fn a_bundle_whose_service_dies_is_undone_and_one_whose_script_fails_changes_noth
     let before = (device.state(), files(&device));
     for (bundle, end) in [(Bundle::new("echo x > /etc/left; exit 9"), 2), (tool_that("1.0", "exit 4"), 3)] {
         put(&device, &bundle);
-        device.agent(end, "update --bundle /root/bundle.tar.gz --version 1.0");
+        device.agent(end, "update --bundle /srv/bundle.tar.gz --version 1.0");
         assert_eq!((device.state(), files(&device)), before);
         assert_eq!(device.sh("systemctl --failed --no-legend --plain"), "");
     }
@@ -51,7 +51,7 @@ fn the_memory_of_a_script_is_limited_as_far_as_the_system_limits_any_service() {
     // tail keeps all that has no end of line.
     put(&device, &Bundle::new("head -c 200M /dev/zero | tail -n 1 | wc -c; touch /etc/did-it"));
     let limits = device.holds("grep -qw memory /sys/fs/cgroup/cgroup.controllers");
-    device.sh("belay-agent update --bundle /root/bundle.tar.gz --version 1.0 || [ $? -eq 3 ]");
+    device.sh("belay-agent update --bundle /srv/bundle.tar.gz --version 1.0 || [ $? -eq 3 ]");
     assert_eq!(device.holds("test -e /etc/did-it"), !limits, "limits here: {limits}");
     if !limits {
         println!(
@@ -83,13 +83,13 @@ fn tool_that(version: &str, serves: &str) -> Bundle {
 }
 
 fn put(device: &Device, bundle: &Bundle) {
-    device.root().write("/root/bundle.tar.gz", bundle.gzip());
+    device.root().write("/srv/bundle.tar.gz", bundle.gzip());
 }
 
 #[track_caller]
 fn install(device: &Device, version: &str, bundle: &Bundle) {
     put(device, bundle);
-    let said = device.run(&["belay-agent", "update", "--bundle", "/root/bundle.tar.gz", "--version", version]);
+    let said = device.run(&["belay-agent", "update", "--bundle", "/srv/bundle.tar.gz", "--version", version]);
     assert_eq!(said.status.code(), Some(0), "{}", transcript(&said));
 }
 

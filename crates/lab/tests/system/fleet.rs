@@ -16,9 +16,9 @@ fn a_device_enrols_and_installs_what_the_server_brings_it() {
     let operator = word(&server.sh(&as_server("token create --name operator --permission admin:full")), "belay_op_");
     let ctl = |arguments: &str| server.sh(&format!("BELAY_SERVER={URL} BELAY_TOKEN={operator} belayctl {arguments}"));
 
-    server.root().write("/root/demo.list", "demo=2.0\n");
+    server.root().write("/srv/demo.list", "demo=2.0\n");
     let ring = "--device-type box --distribution stable --version 2.0";
-    ctl(&format!("release publish /root/demo.list {ring}"));
+    ctl(&format!("release publish /srv/demo.list {ring}"));
     let made = ctl(&format!("deployment create {ring} --strategy immediate"));
     let id = made.split_whitespace().next().expect("it says the deployment's number").to_owned();
     ctl(&format!("deployment watch {id}"));

@@ -10,8 +10,8 @@ fn a_bundle_that_needs_a_restart_is_judged_and_committed_by_the_next_boot() {
     let lab = Lab::offering(&[]);
     let device = lab.device();
     let bundle = Bundle::new("echo new > /etc/needs-a-restart").toml("version = \"1.0\"\nreboot = true\n");
-    device.root().write("/root/bundle.tar.gz", bundle.gzip());
-    device.agent(0, "update --no-wait --bundle /root/bundle.tar.gz");
+    device.root().write("/srv/bundle.tar.gz", bundle.gzip());
+    device.agent(0, "update --no-wait --bundle /srv/bundle.tar.gz");
     let device = Device::boot(&device.wait_end());
     device.wait("the verdict", "belay-agent status | grep -q 'generation  1'");
     assert_eq!(device.sh("cat /etc/needs-a-restart"), "new\n");
@@ -29,8 +29,8 @@ fn power_that_fails_while_a_restart_is_awaited_leaves_the_same_verdict_to_the_ne
     root.write("/etc/belay/agent.toml.d/60-restart.toml", "[host]\nreboot_command = [\"/usr/bin/true\"]\n");
     let device = Device::boot(&root);
     let bundle = Bundle::new("echo new > /etc/needs-a-restart").toml("version = \"1.0\"\nreboot = true\n");
-    device.root().write("/root/bundle.tar.gz", bundle.gzip());
-    device.agent(0, "update --no-wait --bundle /root/bundle.tar.gz");
+    device.root().write("/srv/bundle.tar.gz", bundle.gzip());
+    device.agent(0, "update --no-wait --bundle /srv/bundle.tar.gz");
     device.wait("the order to start again", "belay-agent status | grep -q rebooting");
     let device = Device::boot(&device.cut_power());
     device.wait("the verdict", "belay-agent status | grep -q 'generation  1'");
