@@ -72,6 +72,9 @@ pub(super) struct Inner {
 const LOCK_ATTEMPTS: u32 = 30;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long to wait between two looks whether the ledger can be asked.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Points at which a test may end the process.
 pub const FAILPOINTS: &[&str] = &["host.effect.before", "host.effect.after"];
 
@@ -175,8 +178,20 @@ impl LocalHost {
         self.inner.try_lock().is_ok_and(|inner| !inner.is_touched())
     }
 
-    fn seen_before_judging(&self) -> Option<Survey> {
-        self.judging.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What the ledger holds, or held when judging began: whoever asks may be what is judged, and must not wait for that.
+    fn survey(&self) -> Survey {
+        loop {
+            match self.inner.try_lock() {
+                Ok(inner) => return inner.ledger.survey(),
+                Err(TryLockError::Poisoned(inner)) => return inner.into_inner().ledger.survey(),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if let Some(survey) = self.judging.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+                return survey;
+            }
+            // Judging may begin at any moment, and there is no waiting for either of two.
+            std::thread::sleep(LOOK);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -189,12 +204,10 @@ impl Host for LocalHost {
         failpoint!("host.effect.before");
         // Every line of the host's that is about a job says about which.
         let _about = effect.job().map(|job| tracing::info_span!("job", job.id = job.0).entered());
-        let outcome = match (effect, self.inner.try_lock(), self.seen_before_judging()) {
-            (Effect::Survey, Err(TryLockError::WouldBlock), Some(survey)) => Outcome::Surveyed(Ok(survey)),
-            (_, free, _) => {
-                drop(free);
-                self.lock().perform(effect, progress)
-            }
+        let outcome = if *effect == Effect::Survey {
+            Outcome::Surveyed(Ok(self.survey()))
+        } else {
+            self.lock().perform(effect, progress)
         };
         failpoint!("host.effect.after");
         outcome
