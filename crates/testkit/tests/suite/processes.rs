@@ -11,7 +11,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// Says that it is ready, as `sd_notify` would; perl is on every Debian.
 const READY: &str = "perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Type => SOCK_DGRAM, \
-                     Peer => $ENV{NOTIFY_SOCKET})->send(\"READY=1\\nSTATUS=idle\")'";
+                     Peer => $ENV{NOTIFY_SOCKET})->send(\"READY=1\\nSTATUS=in service\")'";
 
 #[test]
 fn a_daemon_is_ready_when_it_says_so_and_stops_when_asked() {
@@ -21,7 +21,7 @@ fn a_daemon_is_ready_when_it_says_so_and_stops_when_asked() {
 
     let mut agent = launch.start();
 
-    assert_eq!(agent.notifications(), ["READY=1", "STATUS=idle"]);
+    assert_eq!(agent.notifications(), ["READY=1", "STATUS=in service"]);
     let config = sandbox.run_dir().join("agent.toml");
     assert_eq!(agent.log().trim_end(), format!("apply=panic --config {} run", config.display()));
     let text = fs::read_to_string(config).expect("a configuration");
