@@ -34,7 +34,7 @@ endef
 help: ## show this list
 	@printf 'make ...\n'
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-		while IFS='|' read -r target words; do printf '  %-11s %s\n' "$$target" "$$words"; done
+		while IFS='|' read -r target words; do printf '  %-13s %s\n' "$$target" "$$words"; done
 
 .PHONY: build
 build: ## build all programs and the test kit
