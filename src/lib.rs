@@ -17,3 +17,4 @@ pub mod journal;
 pub mod machine;
 pub mod remote;
 pub mod telemetry;
+mod waiting;

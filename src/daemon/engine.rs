@@ -26,6 +26,7 @@ use crate::machine::rules::Rules;
 use crate::machine::state::{State, Step};
 use crate::remote::download::Downloads;
 use crate::telemetry::notify;
+use crate::waiting::{blocking, next_beat};
 
 /// Points at which a test may end the process.
 pub const FAILPOINTS: &[&str] = &["daemon.effect.before", "daemon.effect.after"];
@@ -153,7 +154,7 @@ impl Engine {
         beat: &mut Option<tokio::time::Interval>,
     ) -> Result<Option<Survey>, EngineError> {
         let host = self.host.clone();
-        let asked = spawn(move || host.perform(&Effect::Survey, &|_| {}));
+        let asked = blocking(move || host.perform(&Effect::Survey, &|_| {}));
         tokio::pin!(asked);
         loop {
             tokio::select! {
@@ -413,23 +414,6 @@ async fn ended(running: &mut Option<JoinHandle<(Option<JobId>, Outcome)>>) -> (O
             Ok(outcome) => outcome,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         },
-    }
-}
-
-/// The next turn of an interval; never, where there is none.
-async fn next_beat(beat: &mut Option<tokio::time::Interval>) {
-    match beat {
-        None => std::future::pending().await,
-        Some(beat) => {
-            beat.tick().await;
-        }
-    }
-}
-
-async fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(value) => value,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
 

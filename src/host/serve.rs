@@ -25,6 +25,7 @@ use crate::config::Settings;
 use crate::config::settings::HostSettings;
 use crate::machine::effect::{Effect, OpenTransaction, Outcome};
 use crate::telemetry::notify;
+use crate::waiting::{blocking, next_beat};
 
 /// Why the host ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,27 +169,11 @@ impl Turns {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
-}
-
 /// The end of a recovery that is under way; never, where none is.
 async fn end_of(recovery: &mut Option<tokio::task::JoinHandle<()>>) {
     let Some(recovery) = recovery else { return std::future::pending().await };
     if let Err(panic) = recovery.await {
         std::panic::resume_unwind(panic.into_panic());
-    }
-}
-
-async fn next_beat(beat: &mut Option<tokio::time::Interval>) {
-    match beat {
-        None => std::future::pending().await,
-        Some(beat) => {
-            beat.tick().await;
-        }
     }
 }
 
