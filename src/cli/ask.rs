@@ -9,7 +9,7 @@ use belay_protocol::local::{
     Bundles, Findings, History, Polled, PruneRequest, Pruned, RollbackRequest, ServerEnrolRequest, ServerLink,
     UpdateRequest,
 };
-use jiff::tz::TimeZone;
+use belay_terminal::{Page, job};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -24,8 +24,8 @@ use super::exit::Exit;
 use super::follow;
 use super::goal::{self, Ambiguous};
 use super::lists::{self, WhatError};
-use super::output::{paint, refused, say, say_json, usage};
-use super::render::{self, Page};
+use super::output::{refused, say, say_json, usage};
+use super::render;
 
 /// Why an answer could not be shown.
 #[derive(Debug, thiserror::Error)]
@@ -194,16 +194,16 @@ impl Asking {
     /// Follows a job to its end, unless nobody waits for that.
     async fn ended(&self, job: Job, rollback: bool, no_wait: bool) -> Result<Exit, AskError> {
         if no_wait {
-            self.answer(&job, |page| render::accepted(&job, page));
+            self.answer(&job, |page| job::accepted(&job, page));
             return Ok(Exit::Done);
         }
         let job = follow::to_the_end(&self.client, job, !self.json).await?;
-        self.answer(&job, |page| render::ended(&job, rollback, page));
+        self.answer(&job, |page| job::ended(&job, rollback, page));
         Ok(Exit::of(&job, rollback))
     }
 
     fn planned(&self, job: &Job) -> Exit {
-        self.answer(job, |page| render::planned(job, page));
+        self.answer(job, |page| job::planned(job, page));
         Exit::of(job, false)
     }
 
@@ -242,7 +242,7 @@ impl Asking {
         if self.json {
             say_json(answer);
         } else {
-            say(&shown(&Page { paint: paint(), now: clock::now(), zone: TimeZone::system() }));
+            say(&shown(&Page::of_stdout(clock::now())));
         }
     }
 

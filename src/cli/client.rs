@@ -22,7 +22,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
 use super::exit::Exit;
-use super::sse::Decoder;
+use belay_protocol::sse::Decoder;
 
 /// How much of a file is read at a time.
 const CHUNK: usize = 64 * 1024;

@@ -8,7 +8,7 @@ use belay_protocol::local::Event;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::client::{Client, ClientError};
-use super::render::step;
+use belay_terminal::job::step;
 
 /// An agent that updates itself is away for a moment.
 const RETRY: Duration = Duration::from_millis(500);

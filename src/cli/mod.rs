@@ -12,7 +12,6 @@ mod goal;
 mod lists;
 mod output;
 mod render;
-mod sse;
 
 pub use arguments::{Arguments, Ask, BundleArguments, Command, ConfigCommand, RestorePointCommand};
 pub use ask::{ask, socket};

@@ -1,14 +1,14 @@
 //! Writing to the terminal. Whoever closes the pipe early, as `| head` does, has seen enough.
 
 use std::error::Error;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use belay_protocol::local::ErrorBody;
 use serde::Serialize;
 use serde_json::json;
 
 use super::exit::Exit;
-use super::render::{self, Paint};
+use super::render;
 
 /// Writes one answer to standard output.
 pub(super) fn say(text: &str) {
@@ -57,11 +57,6 @@ pub(super) fn usage(error: &dyn Error) -> ErrorBody {
         source = cause.source();
     }
     ErrorBody { error: "usage".to_owned(), message, line: None, field: None, job: None }
-}
-
-/// Colours for standard output: on a terminal, unless `NO_COLOR` says no.
-pub(super) fn paint() -> Paint {
-    Paint { colour: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) }
 }
 
 #[cfg(test)]

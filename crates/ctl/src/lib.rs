@@ -9,14 +9,16 @@ mod clock;
 mod commands;
 mod error;
 mod exit;
+mod lan;
 mod output;
 mod render;
 mod secret;
 mod signing;
+mod ui;
 
 pub use arguments::Arguments;
 pub use commands::run;
 pub use error::CtlError;
 pub use exit::Exit;
-pub use output::failed;
+pub use output::{Format, failed};
 pub use secret::Secret;

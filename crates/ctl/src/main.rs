@@ -15,11 +15,11 @@ fn main() -> ExitCode {
             return if asked_for { Exit::Done } else { Exit::Failed }.into();
         }
     };
-    let json = arguments.json;
+    let format = arguments.format();
     let ended = Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| belayctl::CtlError::Runtime { source })
         .and_then(|runtime| runtime.block_on(belayctl::run(arguments)));
-    ended.unwrap_or_else(|error| belayctl::failed(&error, json)).into()
+    ended.unwrap_or_else(|error| belayctl::failed(&error, format)).into()
 }

@@ -1,20 +1,85 @@
 //! Writing to the terminal. Whoever closes the pipe early, as `| head` does, has seen enough.
 
-use std::io::{self, Write};
+mod flat;
+
+use std::io::{self, IsTerminal, Write, stderr};
 
 use belay_protocol::admin::ApiError;
+use belay_terminal::Page;
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::clock;
 use crate::error::CtlError;
 use crate::exit::Exit;
 
-/// Writes one answer to standard output: as JSON where that is asked for, else as `text` makes it.
-pub(crate) fn answer<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> String) {
-    if json { say_json(value) } else { say(&text(value)) }
+/// How an answer is written to standard output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document, refusals included
+    Json,
+    /// A line for each thing, under the names of its fields; refusals go to standard error
+    Csv,
+}
+
+/// Where answers and news go.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    format: Format,
+    page: Page,
+}
+
+impl Output {
+    /// Standard output, at the present instant.
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format, page: Page::of_stdout(clock::now()) }
+    }
+
+    /// Writes one answer: for people as `text` makes it, else as it is.
+    pub(crate) fn answer<T: Serialize>(&self, value: &T, text: impl FnOnce(&T, &Page) -> String) {
+        match self.format {
+            Format::Text => say(&text(value, &self.page)),
+            Format::Json => say_json(value),
+            Format::Csv => say(&flat::csv(&json(value))),
+        }
+    }
+
+    /// Tells a person what happens meanwhile: a line on standard error, so that the answer can be piped.
+    pub(crate) fn tell(&self, line: &str) {
+        if self.is_for_people() {
+            let _ = writeln!(stderr().lock(), "{line}");
+        }
+    }
+
+    /// What everything shown depends on.
+    pub(crate) fn page(&self) -> &Page {
+        &self.page
+    }
+
+    /// Whether people read the answer.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.format == Format::Text
+    }
+
+    /// Whether a person looks on, who can be shown bars and asked.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.is_for_people() && stderr().is_terminal()
+    }
+
+    /// A bar on standard error where a person looks on, else one that nobody sees.
+    pub(crate) fn bar(&self, length: u64, template: &str) -> ProgressBar {
+        let target = if self.is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::with_draw_target(Some(length), target).with_style(style.progress_chars("=> "))
+    }
 }
 
 /// Writes text to standard output.
-pub(crate) fn say(text: &str) {
+fn say(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{}", text.trim_end_matches('\n'));
 }
 
@@ -22,17 +87,20 @@ fn say_json(value: &impl Serialize) {
     say(&serde_json::to_string_pretty(value).expect("the protocol has only text keys and finite numbers"));
 }
 
+fn json(value: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(value).expect("the protocol has only text keys and finite numbers")
+}
+
 /// Says why nothing was done, as JSON where the answer would have been, else on standard error.
-pub fn failed(error: &CtlError, json: bool) -> Exit {
-    if json {
-        let body = if let CtlError::Refused(refusal) = error {
-            refusal.clone()
-        } else {
-            ApiError { error: error.code().to_owned(), message: error.to_string(), field: None }
-        };
-        say_json(&body);
-    } else {
-        let _ = writeln!(io::stderr().lock(), "belayctl: {error}");
+pub fn failed(error: &CtlError, format: Format) -> Exit {
+    match format {
+        Format::Text | Format::Csv => {
+            let _ = writeln!(stderr().lock(), "belayctl: {error}");
+        }
+        Format::Json => say_json(&match error {
+            CtlError::Refused(refusal) => refusal.clone(),
+            other => ApiError { error: other.code().to_owned(), message: other.to_string(), field: None },
+        }),
     }
     error.exit()
 }

@@ -18,6 +18,7 @@ mod package_list;
 pub mod plan;
 mod reason;
 mod release;
+pub mod sse;
 pub mod sync;
 pub mod window;
 

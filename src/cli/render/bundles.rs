@@ -2,10 +2,8 @@
 
 use belay_protocol::local::{Bundles, KeptBundle};
 
-use super::Page;
-use super::paint::Tone;
-use super::quantity::{bytes, short};
-use super::table::{Cell, plain, table};
+use belay_terminal::quantity::{bytes, short};
+use belay_terminal::{Cell, Page, Tone, plain, table};
 
 /// The bundles that a device kept, the one in force marked.
 pub(in crate::cli) fn bundles(kept: &Bundles, page: &Page) -> String {

@@ -2,11 +2,9 @@
 
 use belay_protocol::local::{GenerationView, History};
 
-use super::Page;
-use super::job::row_of;
-use super::paint::Tone;
-use super::quantity::when;
-use super::table::{Cell, plain, table};
+use belay_terminal::job::row_of;
+use belay_terminal::quantity::when;
+use belay_terminal::{Cell, Page, Tone, header, plain, table};
 
 /// The device's generations, the one in force marked, and its last jobs.
 pub(in crate::cli) fn history(history: &History, page: &Page) -> String {
@@ -42,8 +40,4 @@ fn rows_of(generation: &GenerationView, page: &Page) -> Vec<Vec<Cell>> {
     let further = |change: String| vec![plain(""), plain(""), plain(""), plain(""), (tone, change)];
     rows.extend(changes.map(further));
     rows
-}
-
-fn header(names: &[&str]) -> Vec<Cell> {
-    names.iter().map(|name| (Tone::Quiet, (*name).to_owned())).collect()
 }

@@ -2,33 +2,16 @@
 
 mod bundles;
 mod history;
-mod job;
-mod paint;
-mod plan;
-mod quantity;
 mod restore_points;
 mod status;
-mod table;
 
 use belay_protocol::local::{ErrorBody, Findings};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use belay_terminal::{Page, Tone};
 
 pub(super) use bundles::bundles;
 pub(super) use history::history;
-pub(super) use job::{accepted, ended, planned, step};
-pub(super) use paint::Paint;
-use paint::Tone;
 pub(super) use restore_points::{pruned, restore_point, restore_points};
 pub(super) use status::{enrolled, polled, status};
-
-/// What everything shown depends on, beside what is shown.
-#[derive(Debug, Clone)]
-pub(super) struct Page {
-    pub paint: Paint,
-    pub now: Timestamp,
-    pub zone: TimeZone,
-}
 
 /// What a verification found.
 pub(super) fn findings(found: &Findings, page: &Page) -> String {

@@ -2,10 +2,8 @@
 
 use belay_protocol::local::{Pruned, RestorePointState, RestorePointView, RestorePoints};
 
-use super::Page;
-use super::paint::Tone;
-use super::quantity::{bytes, counted, when};
-use super::table::{Cell, plain, table};
+use belay_terminal::quantity::{bytes, counted, when};
+use belay_terminal::{Cell, Page, Tone, plain, table};
 
 /// All restore points, newest first.
 pub(in crate::cli) fn restore_points(points: &RestorePoints, page: &Page) -> String {

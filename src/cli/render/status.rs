@@ -3,11 +3,9 @@
 use belay_protocol::job::Job;
 use belay_protocol::local::{Polled, ServerLink, ServerWish, Status};
 
-use super::Page;
-use super::job::{standing, step, what};
-use super::paint::Tone;
-use super::quantity::ago;
-use super::table::{Cell, table};
+use belay_terminal::job::{standing, step, what};
+use belay_terminal::quantity::ago;
+use belay_terminal::{Cell, Page, Tone, table};
 
 /// The agent's state at a glance.
 pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {

@@ -9,7 +9,11 @@ use belay_protocol::local::{
 };
 use belay_protocol::plan::{Action, Candidate, Change, FileAction, FileChange, Installed, Plan, UndoCost};
 use belay_protocol::sync::AssignmentRef;
+use belay_terminal::Paint;
+use belay_terminal::job::{accepted, ended, planned};
 use insta::assert_snapshot;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::*;
 use crate::cli::tests::{job, rollback, update};

@@ -67,7 +67,7 @@ pub enum Release {
         name: ReleaseArguments,
         /// Where to put it; under its own name where it is not given
         #[arg(long, value_name = "FILE")]
-        output: Option<PathBuf>,
+        file: Option<PathBuf>,
     },
     /// Delete a release that nothing points to
     Delete {

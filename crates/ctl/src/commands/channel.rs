@@ -6,21 +6,21 @@ use super::all;
 use crate::arguments::{Channel, ReleaseArguments};
 use crate::client::Client;
 use crate::error::CtlError;
-use crate::output::answer;
+use crate::output::Output;
 use crate::render;
 
-pub(super) async fn run(client: &Client, json: bool, verb: Channel) -> Result<(), CtlError> {
+pub(super) async fn run(client: &Client, output: &Output, verb: Channel) -> Result<(), CtlError> {
     let channel = match verb {
         Channel::Set { release } => set(client, release).await?,
         Channel::Off { id } => switch(client, id, false).await?,
         Channel::On { id } => switch(client, id, true).await?,
         Channel::List => {
             let channels: Vec<ChannelView> = all(client, &["channels"], &[]).await?;
-            answer(json, &channels, |channels| render::channel::list(channels));
+            output.answer(&channels, |channels, page| render::channel::list(channels, page));
             return Ok(());
         }
     };
-    answer(json, &channel, |channel| render::channel::list(std::slice::from_ref(channel)));
+    output.answer(&channel, |channel, page| render::channel::list(std::slice::from_ref(channel), page));
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::arguments::{self, Deployment, StrategyName};
 use crate::client::Client;
 use crate::error::CtlError;
 use crate::exit::Exit;
-use crate::output::answer;
+use crate::output::Output;
 use crate::render;
 
 /// A deployment with everything that is known of it.
@@ -25,29 +25,29 @@ pub(crate) struct Full {
     pub(crate) decisions: Vec<DecisionView>,
 }
 
-pub(super) async fn run(client: &Client, json: bool, verb: Deployment) -> Result<Exit, CtlError> {
+pub(super) async fn run(client: &Client, output: &Output, verb: Deployment) -> Result<Exit, CtlError> {
     match verb {
-        Deployment::Create(create) => create_one(client, json, *create).await?,
+        Deployment::Create(create) => create_one(client, output, *create).await?,
         Deployment::List { status } => {
             let deployments: Vec<DeploymentView> = all(client, &["deployments"], &[("status", status)]).await?;
-            answer(json, &deployments, |deployments| render::deployment::list(deployments));
+            output.answer(&deployments, |deployments, page| render::deployment::list(deployments, page));
         }
-        Deployment::Show { id } => answer(json, &full(client, &id).await?, render::deployment::full),
-        Deployment::Watch { id, until_wave } => return watch::watch(client, json, &id, until_wave).await,
-        Deployment::Start { id } => order(client, json, &id, "start").await?,
-        Deployment::Pause { id } => order(client, json, &id, "pause").await?,
-        Deployment::Resume { id } => order(client, json, &id, "resume").await?,
-        Deployment::Cancel { id } => order(client, json, &id, "cancel").await?,
-        Deployment::Retry { id } => order(client, json, &id, "retry").await?,
-        Deployment::Rollback { id } => order(client, json, &id, "rollback").await?,
+        Deployment::Show { id } => output.answer(&full(client, &id).await?, render::deployment::full),
+        Deployment::Watch { id, until_wave } => return watch::watch(client, output, &id, until_wave).await,
+        Deployment::Start { id } => order(client, output, &id, "start").await?,
+        Deployment::Pause { id } => order(client, output, &id, "pause").await?,
+        Deployment::Resume { id } => order(client, output, &id, "resume").await?,
+        Deployment::Cancel { id } => order(client, output, &id, "cancel").await?,
+        Deployment::Retry { id } => order(client, output, &id, "retry").await?,
+        Deployment::Rollback { id } => order(client, output, &id, "rollback").await?,
         Deployment::Expand { id, percent } => {
             let path = ["deployments", id.as_str(), "expand"];
             let deployment: DeploymentView = client.post(&path, &Expand { percent }).await?;
-            answer(json, &deployment, render::deployment::made);
+            output.answer(&deployment, render::deployment::made);
         }
         Deployment::Delete { id } => {
             client.delete(&["deployments", id.as_str()]).await?;
-            answer(json, &id, |id| format!("deployment {id} is forgotten"));
+            output.answer(&id, |id, _| format!("deployment {id} is forgotten"));
         }
     }
     Ok(Exit::Done)
@@ -61,25 +61,25 @@ pub(super) async fn full(client: &Client, id: &DeploymentId) -> Result<Full, Ctl
     Ok(Full { deployment, devices, decisions })
 }
 
-async fn order(client: &Client, json: bool, id: &DeploymentId, verb: &str) -> Result<(), CtlError> {
+async fn order(client: &Client, output: &Output, id: &DeploymentId, verb: &str) -> Result<(), CtlError> {
     let deployment: DeploymentView = client.order(&["deployments", id.as_str(), verb]).await?;
-    answer(json, &deployment, render::deployment::made);
+    output.answer(&deployment, render::deployment::made);
     Ok(())
 }
 
-async fn create_one(client: &Client, json: bool, asked: arguments::CreateDeployment) -> Result<(), CtlError> {
+async fn create_one(client: &Client, output: &Output, asked: arguments::CreateDeployment) -> Result<(), CtlError> {
     let (start, dry_run) = (asked.start, asked.dry_run);
     let deployment = body(asked)?;
     if dry_run {
         let preview: Preview = client.post(&["deployments", "preview"], &deployment).await?;
-        answer(json, &preview, render::deployment::preview);
+        output.answer(&preview, render::deployment::preview);
         return Ok(());
     }
     let mut made: DeploymentView = client.post(&["deployments"], &deployment).await?;
     if start {
         made = client.order(&["deployments", made.id.as_str(), "start"]).await?;
     }
-    answer(json, &made, render::deployment::made);
+    output.answer(&made, render::deployment::made);
     Ok(())
 }
 

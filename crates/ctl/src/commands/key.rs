@@ -4,14 +4,14 @@ use serde_json::json;
 
 use crate::arguments::Key;
 use crate::error::CtlError;
-use crate::output::answer;
+use crate::output::Output;
 use crate::signing;
 
-pub(super) fn run(json: bool, verb: Key) -> Result<(), CtlError> {
+pub(super) fn run(output: &Output, verb: Key) -> Result<(), CtlError> {
     match verb {
         Key::Generate { name, no_password } => {
             let (secret, public) = signing::generate(&name, no_password)?;
-            answer(json, &json!({"secret": secret, "public": public}), |_| {
+            output.answer(&json!({"secret": secret, "public": public}), |_, _| {
                 format!(
                     "{} signs: keep it away from devices and from this server\n{} goes to /etc/belay/keys/ on devices",
                     secret.display(),
@@ -24,12 +24,12 @@ pub(super) fn run(json: bool, verb: Key) -> Result<(), CtlError> {
             let name = manifest.file_name().unwrap_or_default().to_string_lossy();
             let signed = signing::sign(&key, &signing::read(&manifest)?, &name)?;
             signing::write(&signature, &signed)?;
-            answer(json, &json!({"signature": signature}), |_| format!("{} is written", signature.display()));
+            output.answer(&json!({"signature": signature}), |_, _| format!("{} is written", signature.display()));
         }
         Key::Verify { manifest, key, signature } => {
             let signature = signature.unwrap_or_else(|| signing::signature_of(&manifest));
             signing::verify(&key, &signing::read(&manifest)?, &signature)?;
-            answer(json, &json!({"valid": true}), |_| format!("{} is signed by this key", manifest.display()));
+            output.answer(&json!({"valid": true}), |_, _| format!("{} is signed by this key", manifest.display()));
         }
     }
     Ok(())

@@ -3,9 +3,13 @@
 mod channel;
 mod deployment;
 mod device;
+mod enrol;
 mod key;
+mod lan;
+mod login;
 mod publish;
 mod release;
+mod token;
 mod transfer;
 mod watch;
 
@@ -18,40 +22,37 @@ use crate::arguments::{Arguments, Command, Release};
 use crate::client::Client;
 use crate::error::CtlError;
 use crate::exit::Exit;
-use crate::output::answer;
+use crate::output::Output;
 use crate::render;
 
 /// Does what was written.
 pub async fn run(arguments: Arguments) -> Result<Exit, CtlError> {
-    let json = arguments.json;
-    let command = match arguments.command {
-        // Nobody is asked, so nobody has to be named.
-        Command::Key(verb) => return key::run(json, verb).map(|()| Exit::Done),
-        Command::Release(Release::Publish(publish)) if publish.out.is_some() => {
-            return publish::write(json, &publish).map(|()| Exit::Done);
-        }
-        other @ (Command::Whoami
-        | Command::Fleet
-        | Command::Release(_)
-        | Command::Deployment(_)
-        | Command::Device(_)
-        | Command::Channel(_)) => other,
-    };
-    let client = Client::new(&arguments.connection)?;
-    match command {
+    let output = &Output::new(arguments.format());
+    let connection = &arguments.connection;
+    let client = || Client::new(connection);
+    match arguments.command {
+        // Of these nobody is asked, so nobody has to be named.
+        Command::Key(verb) => key::run(output, verb)?,
+        Command::Lan(verb) => return lan::run(output, verb).await,
+        Command::Release(Release::Publish(publish)) if publish.out.is_some() => publish::write(output, &publish)?,
+        Command::Login(login) => login::login(connection, output, login).await?,
+        Command::Logout => login::logout(connection, output)?,
+        Command::Profile(verb) => login::run(output, verb)?,
         Command::Whoami => {
-            let who: WhoAmI = client.fetch(&["whoami"], &[]).await?;
-            answer(json, &who, render::access::who);
+            let who: WhoAmI = client()?.fetch(&["whoami"], &[]).await?;
+            output.answer(&who, render::access::who);
         }
         Command::Fleet => {
-            let fleet: FleetSummary = client.fetch(&["fleet"], &[]).await?;
-            answer(json, &fleet, render::device::fleet);
+            let fleet: FleetSummary = client()?.fetch(&["fleet"], &[]).await?;
+            output.answer(&fleet, render::device::fleet);
         }
-        Command::Release(verb) => return release::run(&client, json, verb).await,
-        Command::Deployment(verb) => return deployment::run(&client, json, verb).await,
-        Command::Device(verb) => device::run(&client, json, verb).await?,
-        Command::Channel(verb) => channel::run(&client, json, verb).await?,
-        Command::Key(verb) => key::run(json, verb)?,
+        Command::Release(verb) => return release::run(&client()?, output, verb).await,
+        Command::Deployment(verb) => return deployment::run(&client()?, output, verb).await,
+        Command::Device(verb) => return device::run(&client()?, output, verb).await,
+        Command::Channel(verb) => channel::run(&client()?, output, verb).await?,
+        Command::Token(verb) => token::run(&client()?, output, verb).await?,
+        Command::EnrolmentToken(verb) => enrol::tokens(&client()?, output, verb).await?,
+        Command::Enrol(verb) => return enrol::run(&client()?, output, verb).await,
     }
     Ok(Exit::Done)
 }

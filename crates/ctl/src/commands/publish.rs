@@ -11,15 +11,15 @@ use super::transfer;
 use crate::arguments::Publish;
 use crate::client::Client;
 use crate::error::CtlError;
-use crate::output::answer;
+use crate::output::Output;
 use crate::{clock, render, signing};
 
 /// Publishes it.
-pub(super) async fn publish(client: &Client, json: bool, publish: Publish) -> Result<(), CtlError> {
-    let content = Content::read(&publish, json)?;
+pub(super) async fn publish(client: &Client, output: &Output, publish: Publish) -> Result<(), CtlError> {
+    let content = Content::read(&publish, output)?;
     let manifest = manifest(&publish, &content)?;
     if let (Some(path), Some(bundle)) = (&publish.bundle, &content.bundle) {
-        transfer::send(client, path, bundle, json).await?;
+        transfer::send(client, path, bundle, output).await?;
     }
     let release = CreateRelease {
         name: publish.name.into(),
@@ -34,14 +34,14 @@ pub(super) async fn publish(client: &Client, json: bool, publish: Publish) -> Re
         notes: publish.notes,
     };
     let published: ReleaseView = client.post(&["releases"], &release).await?;
-    answer(json, &published, render::release::published);
+    output.answer(&published, render::release::published);
     Ok(())
 }
 
 /// Only writes its manifest and signature.
-pub(super) fn write(json: bool, publish: &Publish) -> Result<(), CtlError> {
+pub(super) fn write(output: &Output, publish: &Publish) -> Result<(), CtlError> {
     let Some(folder) = &publish.out else { return Ok(()) };
-    let content = Content::read(publish, json)?;
+    let content = Content::read(publish, output)?;
     let manifest = match manifest(publish, &content)? {
         Some(manifest) => manifest,
         None => CreateManifest { text: text(publish, &content)?, signature: None },
@@ -52,7 +52,7 @@ pub(super) fn write(json: bool, publish: &Publish) -> Result<(), CtlError> {
     if let Some(text) = &manifest.signature {
         signing::write(&signature, text)?;
     }
-    answer(json, &json!({"manifest": path, "signature": signed.then_some(&signature)}), |_| match signed {
+    output.answer(&json!({"manifest": path, "signature": signed.then_some(&signature)}), |_, _| match signed {
         true => format!("{} and {} are written", path.display(), signature.display()),
         false => format!("{} is written, and nobody signed it", path.display()),
     });
@@ -74,12 +74,12 @@ pub(super) struct Archive {
 }
 
 impl Content {
-    fn read(publish: &Publish, json: bool) -> Result<Self, CtlError> {
+    fn read(publish: &Publish, output: &Output) -> Result<Self, CtlError> {
         let packages = match &publish.list {
             Some(list) => signing::read(list)?.lines().map(str::to_owned).collect(),
             None => Vec::new(),
         };
-        let bundle = publish.bundle.as_deref().map(|path| transfer::look_at(path, json)).transpose()?;
+        let bundle = publish.bundle.as_deref().map(|path| transfer::look_at(path, output)).transpose()?;
         Ok(Self { packages, bundle })
     }
 }

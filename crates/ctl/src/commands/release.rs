@@ -10,34 +10,34 @@ use crate::arguments::{Release, ReleaseArguments};
 use crate::client::Client;
 use crate::error::CtlError;
 use crate::exit::Exit;
-use crate::output::answer;
+use crate::output::Output;
 use crate::{render, signing};
 
-pub(super) async fn run(client: &Client, json: bool, verb: Release) -> Result<Exit, CtlError> {
+pub(super) async fn run(client: &Client, output: &Output, verb: Release) -> Result<Exit, CtlError> {
     match verb {
-        Release::Publish(publish) => publish::publish(client, json, *publish).await?,
+        Release::Publish(publish) => publish::publish(client, output, *publish).await?,
         Release::List { device_type, distribution } => {
             let query = [("device_type", device_type), ("distribution", distribution)];
             let releases: Vec<ReleaseView> = all(client, &["releases"], &query).await?;
-            answer(json, &releases, |releases| render::release::list(releases));
+            output.answer(&releases, |releases, page| render::release::list(releases, page));
         }
         Release::Verify { name } => {
             let found: ReleaseCheck = client.fetch(&of(&name, &["verify"]), &[]).await?;
-            answer(json, &found, render::release::checked);
+            output.answer(&found, render::release::checked);
             let good = found.missing.is_empty() && found.sha256_match != Some(false);
             return Ok(if good { Exit::Done } else { Exit::Failed });
         }
         Release::Promote { name, to } => {
             let to = PromoteRelease { distribution: to };
             let promoted: ReleaseView = client.post(&of(&name, &["promote"]), &to).await?;
-            answer(json, &promoted, render::release::published);
+            output.answer(&promoted, render::release::published);
         }
-        Release::Notes { name, set, file } => notes(client, json, &name, set, file).await?,
-        Release::Download { name, output } => download(client, json, &name, output).await?,
+        Release::Notes { name, set, file } => notes(client, output, &name, set, file).await?,
+        Release::Download { name, file } => download(client, output, &name, file).await?,
         Release::Delete { name } => {
             client.delete(&of(&name, &[])).await?;
             let name = ReleaseName::from(name.clone());
-            answer(json, &name, |name| format!("{name} is deleted"));
+            output.answer(&name, |name, _| format!("{name} is deleted"));
         }
     }
     Ok(Exit::Done)
@@ -45,7 +45,7 @@ pub(super) async fn run(client: &Client, json: bool, verb: Release) -> Result<Ex
 
 async fn notes(
     client: &Client,
-    json: bool,
+    output: &Output,
     name: &ReleaseArguments,
     set: Option<String>,
     file: Option<PathBuf>,
@@ -59,15 +59,15 @@ async fn notes(
         Some(text) => client.put_text(&of(name, &["notes"]), text).await?,
         None => client.fetch(&of(name, &[]), &[]).await?,
     };
-    answer(json, &release, |release| release.notes.clone());
+    output.answer(&release, |release, _| release.notes.clone());
     Ok(())
 }
 
 async fn download(
     client: &Client,
-    json: bool,
+    output: &Output,
     name: &ReleaseArguments,
-    output: Option<PathBuf>,
+    file: Option<PathBuf>,
 ) -> Result<(), CtlError> {
     let release: ReleaseView = client.fetch(&of(name, &[]), &[]).await?;
     let Some(bundle) = release.bundle.clone() else {
@@ -75,10 +75,10 @@ async fn download(
     };
     // What a manifest says is no path that is written to.
     let own = PathBuf::from(&bundle.archive).file_name().map(PathBuf::from);
-    let output = output.or(own).unwrap_or_else(|| "update.tar.gz".into());
+    let file = file.or(own).unwrap_or_else(|| "update.tar.gz".into());
     let archive = Archive { name: bundle.archive, sha256: bundle.sha256, size: bundle.size };
-    transfer::fetch(client, &of(name, &["download"]), &archive, &output, json).await?;
-    answer(json, &release, |_| format!("{} is written: {} bytes", output.display(), archive.size));
+    transfer::fetch(client, &of(name, &["download"]), &archive, &file, output).await?;
+    output.answer(&release, |_, _| format!("{} is written: {} bytes", file.display(), archive.size));
     Ok(())
 }
 

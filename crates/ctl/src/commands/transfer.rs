@@ -1,13 +1,13 @@
 //! Archives on their way: read once for their digest, sent and fetched in pieces, with a bar on a terminal.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read, Write, stderr};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use belay_protocol::Sha256;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use sha2::Digest;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio_util::io::ReaderStream;
@@ -15,12 +15,13 @@ use tokio_util::io::ReaderStream;
 use super::publish::Archive;
 use crate::client::Client;
 use crate::error::CtlError;
+use crate::output::Output;
 
 /// Reads an archive for its digest and size.
-pub(super) fn look_at(path: &Path, json: bool) -> Result<Archive, CtlError> {
+pub(super) fn look_at(path: &Path, output: &Output) -> Result<Archive, CtlError> {
     let failed = |source| CtlError::File { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;
-    let bar = bar(file.metadata().map_err(failed)?.len(), "reading", json);
+    let bar = bar(file.metadata().map_err(failed)?.len(), "reading", output);
     let (mut hash, mut size, mut piece) = (sha2::Sha256::new(), 0, vec![0; PIECE]);
     loop {
         let read = file.read(&mut piece).map_err(failed)?;
@@ -37,7 +38,7 @@ pub(super) fn look_at(path: &Path, json: bool) -> Result<Archive, CtlError> {
 }
 
 /// Sends an archive to where the server keeps it, unless it is there.
-pub(super) async fn send(client: &Client, path: &Path, archive: &Archive, json: bool) -> Result<(), CtlError> {
+pub(super) async fn send(client: &Client, path: &Path, archive: &Archive, output: &Output) -> Result<(), CtlError> {
     let digest = archive.sha256.to_string();
     let place = ["artifacts", digest.as_str()];
     if client.is_there(&place).await? {
@@ -45,7 +46,7 @@ pub(super) async fn send(client: &Client, path: &Path, archive: &Archive, json: 
     }
     let failed = |source| CtlError::File { path: path.to_owned(), source };
     let file = tokio::fs::File::open(path).await.map_err(failed)?;
-    let bar = bar(archive.size, "sending", json);
+    let bar = bar(archive.size, "sending", output);
     let stream = ReaderStream::with_capacity(Counted { file, bar: bar.clone() }, PIECE);
     client.put_stream(&place, archive.size, reqwest::Body::wrap_stream(stream)).await?;
     bar.finish_and_clear();
@@ -57,15 +58,15 @@ pub(super) async fn fetch(
     client: &Client,
     path: &[&str],
     archive: &Archive,
-    output: &Path,
-    json: bool,
+    to: &Path,
+    output: &Output,
 ) -> Result<(), CtlError> {
-    let mut part = output.as_os_str().to_owned();
+    let mut part = to.as_os_str().to_owned();
     part.push(".part");
     let part = Part(PathBuf::from(part));
     let failed = |source| CtlError::Write { path: part.0.clone(), source };
     let mut file = File::create(&part.0).map_err(failed)?;
-    let bar = bar(archive.size, "fetching", json);
+    let bar = bar(archive.size, "fetching", output);
     let mut response = client.open(path).await?;
     let mut hash = sha2::Sha256::new();
     while let Some(piece) = client.next(&mut response).await? {
@@ -80,7 +81,7 @@ pub(super) async fn fetch(
         return Err(CtlError::Damaged(message));
     }
     file.sync_all().map_err(failed)?;
-    std::fs::rename(&part.0, output).map_err(|source| CtlError::Write { path: output.to_owned(), source })
+    std::fs::rename(&part.0, to).map_err(|source| CtlError::Write { path: to.to_owned(), source })
 }
 
 /// A file that goes unless it got its name.
@@ -109,14 +110,8 @@ impl AsyncRead for Counted {
     }
 }
 
-fn bar(size: u64, what: &'static str, json: bool) -> ProgressBar {
-    let terminal = stderr().is_terminal() && !json;
-    let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(size), target).with_message(what);
-    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}") {
-        bar.set_style(style);
-    }
-    bar
+fn bar(size: u64, what: &'static str, output: &Output) -> ProgressBar {
+    output.bar(size, "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}").with_message(what)
 }
 
 const PIECE: usize = 256 * 1024;

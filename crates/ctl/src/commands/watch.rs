@@ -1,17 +1,16 @@
 //! `belayctl deployment watch`: a bar on a terminal, a line for each change elsewhere, until it ends or needs a person.
 
-use std::io::{IsTerminal, Write, stderr};
 use std::time::Duration;
 
 use belay_protocol::DeploymentId;
 use belay_protocol::admin::{DecisionView, DeploymentStatus, DeploymentView, Page};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::deployment;
 use crate::client::Client;
 use crate::error::CtlError;
 use crate::exit::Exit;
-use crate::output::answer;
+use crate::output::Output;
 use crate::render;
 
 /// Time between two looks.
@@ -23,8 +22,13 @@ const NEWEST: u32 = 50;
 /// How often in a row the server may be away before the watch is given up.
 const PATIENCE: u32 = 20;
 
-pub(super) async fn watch(client: &Client, json: bool, id: &DeploymentId, until_wave: bool) -> Result<Exit, CtlError> {
-    let mut screen = Screen::new(json);
+pub(super) async fn watch(
+    client: &Client,
+    output: &Output,
+    id: &DeploymentId,
+    until_wave: bool,
+) -> Result<Exit, CtlError> {
+    let mut screen = Screen::new(output);
     let mut away = 0;
     loop {
         match look(client, id).await {
@@ -33,7 +37,7 @@ pub(super) async fn watch(client: &Client, json: bool, id: &DeploymentId, until_
                 screen.show(&deployment, &decisions);
                 if let Some(exit) = ended(&deployment, until_wave) {
                     screen.bar.finish_and_clear();
-                    answer(json, &deployment::full(client, id).await?, render::deployment::outcome);
+                    output.answer(&deployment::full(client, id).await?, render::deployment::outcome);
                     return Ok(exit);
                 }
             }
@@ -73,20 +77,14 @@ fn ended(deployment: &DeploymentView, until_wave: bool) -> Option<Exit> {
 #[derive(Debug)]
 struct Screen {
     bar: ProgressBar,
-    lines: bool,
+    output: Output,
     /// The newest decision that was shown.
     told: String,
 }
 
 impl Screen {
-    fn new(json: bool) -> Self {
-        let terminal = stderr().is_terminal() && !json;
-        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(0), target);
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
-            bar.set_style(style);
-        }
-        Self { bar, lines: !json, told: String::new() }
+    fn new(output: &Output) -> Self {
+        Self { bar: output.bar(0, "[{bar:30}] {pos}/{len} {msg}"), output: output.clone(), told: String::new() }
     }
 
     fn show(&mut self, deployment: &DeploymentView, decisions: &[DecisionView]) {
@@ -97,11 +95,9 @@ impl Screen {
         self.bar.set_message(render::deployment::buckets(buckets));
         // Newest first on the wire, oldest first for a reader; later ones have greater names.
         for decision in decisions.iter().rev().filter(|decision| decision.id > self.told) {
-            let line = render::deployment::decision(decision);
+            let line = render::deployment::decision(decision, self.output.page());
             if self.bar.is_hidden() {
-                if self.lines {
-                    let _ = writeln!(stderr().lock(), "{line}");
-                }
+                self.output.tell(&line);
             } else {
                 self.bar.println(line);
             }

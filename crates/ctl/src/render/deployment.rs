@@ -4,67 +4,73 @@ use belay_protocol::admin::{
     Buckets, DecisionView, DeploymentKind, DeploymentStatus, DeploymentView, Preview, Strategy,
 };
 
-use super::{count, table};
+use belay_terminal::quantity::counted;
+use belay_terminal::{Page, Tone, plain};
+
+use super::table;
 use crate::commands::Full;
 
 /// A deployment that was just made or steered.
-pub(crate) fn made(deployment: &DeploymentView) -> String {
-    format!("{}  {}\n{}", deployment.id, deployment.name, standing(deployment))
+pub(crate) fn made(deployment: &DeploymentView, page: &Page) -> String {
+    let id = page.paint.tone(Tone::Strong, deployment.id.as_str());
+    format!("{id}  {}\n{}", deployment.name, standing(deployment, page))
 }
 
 /// A table of deployments.
-pub(crate) fn list(deployments: &[DeploymentView]) -> String {
+pub(crate) fn list(deployments: &[DeploymentView], page: &Page) -> String {
     if deployments.is_empty() {
         return "no deployment; `belayctl deployment create` makes one".to_owned();
     }
     let rows = deployments.iter().map(|deployment| {
-        [
-            deployment.id.to_string(),
-            deployment.name.clone(),
-            strategy(deployment).to_owned(),
-            status(deployment.status).to_owned(),
-            format!("{}/{}", deployment.buckets.completed, deployment.total),
-            deployment.reason.clone(),
+        vec![
+            plain(deployment.id.to_string()),
+            plain(deployment.name.clone()),
+            plain(strategy(deployment)),
+            (tone(deployment.status), status(deployment.status).to_owned()),
+            plain(format!("{}/{}", deployment.buckets.completed, deployment.total)),
+            plain(deployment.reason.clone()),
         ]
     });
-    table(&["DEPLOYMENT", "NAME", "STRATEGY", "STATUS", "DONE", "WHY"], rows)
+    table(&["deployment", "name", "strategy", "status", "done", "why"], rows, page)
 }
 
 /// Everything that is known of a deployment.
-pub(crate) fn full(full: &Full) -> String {
-    let decided: Vec<_> = full.decisions.iter().rev().map(decision).collect();
+pub(crate) fn full(full: &Full, page: &Page) -> String {
+    let decided: Vec<_> = full.decisions.iter().rev().map(|one| decision(one, page)).collect();
     let decided = if decided.is_empty() { "nothing was decided yet".to_owned() } else { decided.join("\n") };
-    format!("{}\n\n{decided}", outcome(full))
+    format!("{}\n\n{decided}", outcome(full, page))
 }
 
 /// What came of a deployment, for somebody who has seen its decisions.
-pub(crate) fn outcome(full: &Full) -> String {
+pub(crate) fn outcome(full: &Full, page: &Page) -> String {
     let rows = full.devices.iter().map(|device| {
-        [
-            device.device.to_string(),
-            device.hostname.clone(),
-            device.status.replace('_', " "),
-            device.reason.clone().unwrap_or_default(),
-            device.message.clone(),
+        vec![
+            plain(device.device.to_string()),
+            plain(device.hostname.clone()),
+            (device_tone(&device.status), device.status.replace('_', " ")),
+            plain(device.reason.clone().unwrap_or_default()),
+            plain(device.message.clone()),
         ]
     });
-    let devices = table(&["DEVICE", "HOST", "STATUS", "REASON", ""], rows);
-    format!("{}\n{}\n\n{devices}", made(&full.deployment), buckets(&full.deployment.buckets))
+    let devices = table(&["device", "host", "status", "reason", ""], rows, page);
+    format!("{}\n{}\n\n{devices}", made(&full.deployment, page), buckets(&full.deployment.buckets))
 }
 
 /// What a deployment would reach.
-pub(crate) fn preview(preview: &Preview) -> String {
-    let devices = count(preview.devices, "device");
+pub(crate) fn preview(preview: &Preview, _page: &Page) -> String {
+    let devices = counted(preview.devices, "device");
     let mut text = format!("it would reach {devices}, {} in the first wave; nothing was made", preview.first_wave);
     for (reason, number) in &preview.excluded {
-        text.push_str(&format!("\nleft out: {} ({reason})", count(*number, "device")));
+        text.push_str(&format!("\nleft out: {} ({reason})", counted(*number, "device")));
     }
     text
 }
 
 /// One decision in one line.
-pub(crate) fn decision(decision: &DecisionView) -> String {
-    format!("{:.0}  {:<10} {}", decision.at, decision.decision, decision.reason)
+pub(crate) fn decision(decision: &DecisionView, page: &Page) -> String {
+    let at = decision.at.to_zoned(page.zone.clone()).strftime("%Y-%m-%d %H:%M:%S");
+    let word = page.paint.tone(decision_tone(&decision.decision), &format!("{:<10}", decision.decision));
+    format!("{}  {word} {}", page.paint.tone(Tone::Quiet, &at.to_string()), decision.reason)
 }
 
 /// How the devices stand: what is none is not said.
@@ -102,7 +108,7 @@ pub(crate) fn buckets(buckets: &Buckets) -> String {
     if some.is_empty() { "no device".to_owned() } else { some.join(", ") }
 }
 
-fn standing(deployment: &DeploymentView) -> String {
+fn standing(deployment: &DeploymentView, page: &Page) -> String {
     let what = match (deployment.kind, &deployment.release) {
         (DeploymentKind::Install, Some(release)) => release.to_string(),
         (DeploymentKind::Install, None) => "a release".to_owned(),
@@ -111,9 +117,9 @@ fn standing(deployment: &DeploymentView) -> String {
     };
     let mut text = format!(
         "{what} to {}, {}: {}",
-        count(deployment.total, "device"),
+        counted(deployment.total, "device"),
         strategy(deployment),
-        status(deployment.status)
+        page.paint.tone(tone(deployment.status), status(deployment.status))
     );
     if !deployment.reason.is_empty() {
         text.push_str(&format!("\n{}", deployment.reason));
@@ -139,5 +145,33 @@ fn status(status: DeploymentStatus) -> &'static str {
         DeploymentStatus::Completed => "completed",
         DeploymentStatus::Failed => "failed",
         DeploymentStatus::Cancelled => "cancelled",
+    }
+}
+
+fn tone(status: DeploymentStatus) -> Tone {
+    match status {
+        DeploymentStatus::Pending | DeploymentStatus::Cancelled => Tone::Quiet,
+        DeploymentStatus::InProgress => Tone::Strong,
+        DeploymentStatus::Paused | DeploymentStatus::Halted => Tone::Careful,
+        DeploymentStatus::Completed => Tone::Good,
+        DeploymentStatus::Failed => Tone::Bad,
+    }
+}
+
+fn device_tone(status: &str) -> Tone {
+    match status {
+        "completed" => Tone::Good,
+        "failed" | "silent" => Tone::Bad,
+        "rolled_back" => Tone::Careful,
+        "skipped" | "waiting" | "offline" => Tone::Quiet,
+        _other => Tone::Plain,
+    }
+}
+
+fn decision_tone(decision: &str) -> Tone {
+    match decision {
+        "complete" => Tone::Good,
+        "halt" | "fail" => Tone::Bad,
+        _other => Tone::Plain,
     }
 }

@@ -2,88 +2,90 @@
 
 use belay_protocol::admin::{DeviceState, DeviceView, FleetState, FleetSummary};
 
-use super::{count, table};
+use belay_terminal::quantity::{ago, counted, when};
+use belay_terminal::{Cell, Page, Tone, plain};
+
+use super::table;
 
 /// A table of devices.
-pub(crate) fn list(devices: &[DeviceView]) -> String {
+pub(crate) fn list(devices: &[DeviceView], page: &Page) -> String {
     if devices.is_empty() {
         return "no device; `belay-agent enrol` on a device makes it known here".to_owned();
     }
     let rows = devices.iter().map(|device| {
-        [
-            device.id.to_string(),
-            device.profile.facts.hostname.clone(),
-            format!("{}/{}", device.device_type, device.distribution),
+        vec![
+            plain(device.id.to_string()),
+            plain(device.profile.facts.hostname.clone()),
+            plain(format!("{}/{}", device.device_type, device.distribution)),
             standing(device),
-            version(device),
-            device.target_version.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
-            device.last_seen.map_or_else(|| "never".to_owned(), |at| format!("{at:.0}")),
+            plain(version(device)),
+            plain(device.target_version.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)),
+            plain(device.last_seen.map_or_else(|| "never".to_owned(), |at| ago(at, page.now))),
         ]
     });
-    table(&["DEVICE", "HOST", "DEVICES", "STATE", "HAS", "SHOULD HAVE", "LAST SEEN"], rows)
+    table(&["device", "host", "devices", "state", "has", "should have", "last seen"], rows, page)
 }
 
 /// One device, line by line.
-pub(crate) fn one(device: &DeviceView) -> String {
+pub(crate) fn one(device: &DeviceView, page: &Page) -> String {
     let facts = &device.profile.facts;
-    let mut lines = vec![
-        format!("{}  {}", device.id, facts.hostname),
-        format!("kind:      {}/{}", device.device_type, device.distribution),
-        format!("state:     {}", standing(device)),
-        format!("has:       {}", version(device)),
+    let row = |name: &str, cell: Cell| vec![(Tone::Quiet, name.to_owned()), cell];
+    let mut rows = vec![
+        row("kind", plain(format!("{}/{}", device.device_type, device.distribution))),
+        row("state", standing(device)),
+        row("has", plain(version(device))),
     ];
-    if let Some(target) = &device.target_version {
-        lines.push(format!("target:    {target}"));
-    }
-    let last_seen = device.last_seen.map_or_else(|| "never".to_owned(), |at| format!("{at:.0}"));
-    lines.push(format!("last seen: {last_seen}"));
-    lines.push(format!("system:    {} {}, agent {}", facts.os, facts.architecture, facts.agent));
+    rows.extend(device.target_version.as_ref().map(|target| row("target", plain(target.to_string()))));
+    let last_seen = device.last_seen.map_or_else(|| "never".to_owned(), |at| when(at, page));
+    rows.push(row("last seen", plain(last_seen)));
+    rows.push(row("system", plain(format!("{} {}, agent {}", facts.os, facts.architecture, facts.agent))));
     if !device.tags.is_empty() {
         let tags: Vec<_> = device.tags.iter().map(|tag| tag.as_str()).collect();
-        lines.push(format!("tags:      {}", tags.join(" ")));
+        rows.push(row("tags", plain(tags.join(" "))));
     }
-    lines.extend(device.problem.iter().map(|problem| format!("problem:   {problem}")));
-    lines.extend(device.profile.installed.drift.iter().map(|drift| format!("drift:     {drift}")));
-    lines.join("\n")
+    rows.extend(device.problem.iter().map(|problem| row("problem", (Tone::Bad, problem.clone()))));
+    rows.extend(device.profile.installed.drift.iter().map(|drift| row("drift", (Tone::Careful, drift.clone()))));
+    let name = page.paint.tone(Tone::Strong, device.id.as_str());
+    format!("{name}  {}\n{}", facts.hostname, belay_terminal::table(&rows, 0, page.paint))
 }
 
 /// How the fleet stands.
-pub(crate) fn fleet(fleet: &FleetSummary) -> String {
+pub(crate) fn fleet(fleet: &FleetSummary, page: &Page) -> String {
     let FleetSummary { total, up_to_date, outdated, in_progress, failed, unknown, pending, compliance } = fleet;
     let mut text = format!(
         "{}: {up_to_date} up to date, {outdated} outdated, {in_progress} in progress, {failed} failed, \
          {unknown} unknown",
-        count(*total, "device")
+        counted(*total, "device")
     );
     if *pending > 0 {
-        text.push_str(&format!("\n{} to be let in: belayctl device list --state pending", count(*pending, "device")));
+        text.push_str(&format!("\n{} to be let in: belayctl device list --state pending", counted(*pending, "device")));
     }
     let rows = compliance.iter().map(|ring| {
-        [
-            format!("{}/{}", ring.device_type, ring.distribution),
-            ring.target_version.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
-            format!("{}/{}", ring.up_to_date, ring.total),
-            format!("{:.0} %", ring.percent),
+        vec![
+            plain(format!("{}/{}", ring.device_type, ring.distribution)),
+            plain(ring.target_version.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)),
+            plain(format!("{}/{}", ring.up_to_date, ring.total)),
+            plain(format!("{:.0} %", ring.percent)),
         ]
     });
-    let table = table(&["DEVICES", "TARGET", "HAVE IT", ""], rows);
+    let table = table(&["devices", "target", "have it", ""], rows, page);
     format!("{text}\n\n{table}")
 }
 
-fn standing(device: &DeviceView) -> String {
-    match device.state {
-        DeviceState::Pending => "waits to be let in",
-        DeviceState::Quarantined => "quarantined",
-        DeviceState::Revoked => "revoked",
+fn standing(device: &DeviceView) -> Cell {
+    let (tone, words) = match device.state {
+        DeviceState::Pending => (Tone::Careful, "waits to be let in"),
+        DeviceState::Quarantined => (Tone::Bad, "quarantined"),
+        DeviceState::Revoked => (Tone::Quiet, "revoked"),
         DeviceState::Authorized => match device.fleet_state {
-            FleetState::UpToDate => "up to date",
-            FleetState::Outdated => "outdated",
-            FleetState::InProgress => "in progress",
-            FleetState::Failed => "failed",
-            FleetState::Unknown => "unknown",
+            FleetState::UpToDate => (Tone::Good, "up to date"),
+            FleetState::Outdated => (Tone::Careful, "outdated"),
+            FleetState::InProgress => (Tone::Strong, "in progress"),
+            FleetState::Failed => (Tone::Bad, "failed"),
+            FleetState::Unknown => (Tone::Quiet, "unknown"),
         },
-    }
-    .to_owned()
+    };
+    (tone, words.to_owned())
 }
 
 fn version(device: &DeviceView) -> String {

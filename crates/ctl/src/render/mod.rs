@@ -1,4 +1,4 @@
-//! Text of answers, for people. Pure: the same answer is the same text.
+//! Text of answers, for people. Pure: the same answer on the same page is the same text.
 
 pub(crate) mod access;
 pub(crate) mod channel;
@@ -6,22 +6,12 @@ pub(crate) mod deployment;
 pub(crate) mod device;
 pub(crate) mod release;
 
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
+use belay_terminal::{Cell, Page, header};
 
-/// A table without lines, its columns under their names.
-fn table<R: IntoIterator<Item = String>>(columns: &[&str], rows: impl IntoIterator<Item = R>) -> String {
-    let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(columns.iter().copied());
-    for row in rows {
-        table.add_row(row);
-    }
-    table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
-}
-
-/// `1 device`, `2 devices`.
-fn count(number: u64, what: &str) -> String {
-    if number == 1 { format!("{number} {what}") } else { format!("{number} {what}s") }
+/// Rows under the names of their columns.
+pub(crate) fn table(columns: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>, page: &Page) -> String {
+    let rows: Vec<Vec<Cell>> = std::iter::once(header(columns)).chain(rows).collect();
+    belay_terminal::table(&rows, 0, page.paint)
 }
 
 #[cfg(test)]

@@ -4,14 +4,11 @@ use belay_protocol::Reason;
 use belay_protocol::bundle::BundleOrder;
 use belay_protocol::job::{Job, JobState, Request};
 
-use super::Page;
-use super::paint::Tone;
-use super::plan::{files, plan};
-use super::quantity::{short, when};
-use super::table::{Cell, plain};
+use crate::quantity::{short, when};
+use crate::{Cell, Page, Tone, files, plain, plan};
 
 /// A step's name in running text.
-pub(in crate::cli) fn step(state: JobState) -> &'static str {
+pub fn step(state: JobState) -> &'static str {
     match state {
         JobState::Accepted => "accepted",
         JobState::Planning => "planning",
@@ -29,12 +26,12 @@ pub(in crate::cli) fn step(state: JobState) -> &'static str {
 }
 
 /// Where a job stands, in a word or two.
-pub(super) fn standing(job: &Job) -> &'static str {
+pub fn standing(job: &Job) -> &'static str {
     if job.state == JobState::RolledBack && !job.request.is_rollback() { "undone" } else { step(job.state) }
 }
 
 /// `update of demo-app and 2 more`, `rollback to 3`.
-pub(super) fn what(request: &Request) -> String {
+pub fn what(request: &Request) -> String {
     match request {
         Request::Update { bundle: Some(order), .. } => format!("update to {}", named(order)),
         Request::Update { packages, .. } => match packages.specs() {
@@ -54,13 +51,13 @@ fn named(order: &BundleOrder) -> String {
 }
 
 /// A job that nobody waits for.
-pub(in crate::cli) fn accepted(job: &Job, page: &Page) -> String {
+pub fn accepted(job: &Job, page: &Page) -> String {
     let id = page.paint.tone(Tone::Strong, &format!("job {}", job.id));
     format!("{id}: {}, {}\nhow it ends: belay-agent status", what(&job.request), step(job.state))
 }
 
 /// What a dry run found.
-pub(in crate::cli) fn planned(job: &Job, page: &Page) -> String {
+pub fn planned(job: &Job, page: &Page) -> String {
     let is_bundle = job.request.bundle().is_some();
     let diff = job.plan.as_ref().map(|found| plan(found, is_bundle, page));
     match (job.reason, diff) {
@@ -82,7 +79,7 @@ fn warnings<'a>(job: &'a Job, page: &'a Page) -> impl Iterator<Item = String> + 
 }
 
 /// How a job ended, by whether a rollback was asked for.
-pub(in crate::cli) fn ended(job: &Job, rollback: bool, page: &Page) -> String {
+pub fn ended(job: &Job, rollback: bool, page: &Page) -> String {
     let fulfilled = if rollback { job.has_gone_back() } else { job.has_updated() };
     let (sign, tone) = match job.state {
         _ if fulfilled => ("✔", Tone::Good),
@@ -160,7 +157,7 @@ fn advice(job: &Job, fulfilled: bool) -> Option<String> {
 }
 
 /// A job as a line of a table: number, when, what, end.
-pub(super) fn row_of(job: &Job, page: &Page) -> Vec<Cell> {
+pub fn row_of(job: &Job, page: &Page) -> Vec<Cell> {
     let at = job.ended_at.unwrap_or(job.created_at);
     let why = job.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     vec![

@@ -1,17 +1,22 @@
 //! Aligned columns.
 
-use super::paint::{Paint, Tone};
+use crate::{Paint, Tone};
 
 /// One cell: its tone and its text.
-pub(super) type Cell = (Tone, String);
+pub type Cell = (Tone, String);
 
 /// A cell without a tone.
-pub(super) fn plain(text: impl Into<String>) -> Cell {
+pub fn plain(text: impl Into<String>) -> Cell {
     (Tone::Plain, text.into())
 }
 
+/// The names of columns.
+pub fn header(names: &[&str]) -> Vec<Cell> {
+    names.iter().map(|name| (Tone::Quiet, (*name).to_owned())).collect()
+}
+
 /// Lines with their cells aligned to the left, two spaces apart, after an indent.
-pub(super) fn table(rows: &[Vec<Cell>], indent: usize, paint: Paint) -> String {
+pub fn table(rows: &[Vec<Cell>], indent: usize, paint: Paint) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|(_, text)| text.chars().count()).max();

@@ -2,23 +2,31 @@
 
 /// What a piece of text means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub enum Tone {
+    /// As it is.
     Plain,
+    /// What to look at first.
     Strong,
+    /// What may be overlooked.
     Quiet,
+    /// As it should be.
     Good,
+    /// To be thought about.
     Careful,
+    /// Not as it should be.
     Bad,
 }
 
 /// Puts colours on text, or leaves it alone.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli) struct Paint {
+pub struct Paint {
+    /// Whether there are colours.
     pub colour: bool,
 }
 
 impl Paint {
-    pub(super) fn tone(self, tone: Tone, text: &str) -> String {
+    /// The text in its tone.
+    pub fn tone(self, tone: Tone, text: &str) -> String {
         let code = match tone {
             Tone::Plain => return text.to_owned(),
             Tone::Strong => "1",

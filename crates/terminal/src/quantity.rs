@@ -3,16 +3,16 @@
 use belay_protocol::Sha256;
 use jiff::Timestamp;
 
-use super::Page;
+use crate::Page;
 
 /// `2026-01-02 04:04 (2 hours ago)`, in local time.
-pub(super) fn when(at: Timestamp, page: &Page) -> String {
+pub fn when(at: Timestamp, page: &Page) -> String {
     let local = at.to_zoned(page.zone.clone()).strftime("%Y-%m-%d %H:%M");
     format!("{local} ({})", ago(at, page.now))
 }
 
 /// `2 hours ago`, in the largest unit that fits.
-pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
+pub fn ago(at: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second() - at.as_second();
     let (count, unit) = match seconds.unsigned_abs() {
         0..=4 => return "just now".to_owned(),
@@ -26,17 +26,17 @@ pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// The first twelve digits of a digest: enough to tell archives apart.
-pub(super) fn short(digest: &Sha256) -> String {
+pub fn short(digest: &Sha256) -> String {
     digest.to_string().chars().take(12).collect()
 }
 
 /// `1 package`, `2 packages`.
-pub(super) fn counted(count: u64, thing: &str) -> String {
+pub fn counted(count: u64, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `999 B`, `1.5 kB`, `23.4 MB`: powers of 1000, one digit after the point.
-pub(super) fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     if count < 1_000 {
         return format!("{count} B");
     }
@@ -47,7 +47,7 @@ pub(super) fn bytes(count: u64) -> String {
 }
 
 /// `45 s`, `2 min 5 s`, `1 h 3 min`.
-pub(super) fn duration(seconds: u64) -> String {
+pub fn duration(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
@@ -58,40 +58,4 @@ pub(super) fn duration(seconds: u64) -> String {
 const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_keep_one_digit_after_the_point() {
-        for (count, text) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1_000, "1.0 kB"),
-            (1_049, "1.0 kB"),
-            (1_450, "1.5 kB"),
-            (999_949, "999.9 kB"),
-            (999_999, "1.0 MB"),
-            (23_400_000, "23.4 MB"),
-            (5_000_000_000_000_000, "5.0 PB"),
-            (u64::MAX, "18.4 EB"),
-        ] {
-            assert_eq!(bytes(count), text, "{count}");
-        }
-    }
-
-    #[test]
-    fn spans_use_the_largest_unit_that_fits() {
-        let now = Timestamp::from_second(1_000_000).unwrap();
-        for (before, text) in [
-            (0, "just now"),
-            (59, "59 seconds ago"),
-            (60, "1 minute ago"),
-            (7_199, "1 hour ago"),
-            (86_400, "1 day ago"),
-            (-120, "in 2 minutes"),
-        ] {
-            assert_eq!(ago(Timestamp::from_second(1_000_000 - before).unwrap(), now), text);
-        }
-        assert_eq!([duration(9), duration(125), duration(3_780)], ["9 s", "2 min 5 s", "1 h 3 min"]);
-    }
-}
+mod tests;

@@ -2,18 +2,18 @@
 
 /// Collects the bytes of a stream and gives the data of each complete event.
 #[derive(Debug, Default)]
-pub(super) struct Decoder {
+pub struct Decoder {
     rest: Vec<u8>,
 }
 
 impl Decoder {
     /// Takes bytes as they arrive, cut anywhere.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &[u8]) {
         self.rest.extend_from_slice(bytes);
     }
 
     /// The data of the next event that is complete. Comments, such as those that keep a stream alive, have none.
-    pub(super) fn next(&mut self) -> Option<String> {
+    pub fn next(&mut self) -> Option<String> {
         loop {
             let end = self.rest.windows(2).position(|pair| pair == b"\n\n")?;
             let event: Vec<u8> = self.rest.drain(..end + 2).collect();

@@ -2,16 +2,14 @@
 
 use belay_protocol::plan::{Action, Change, FileAction, FileChange, Plan};
 
-use super::Page;
-use super::paint::Tone;
-use super::quantity::{bytes, counted, duration};
-use super::table::{Cell, plain, table};
+use crate::quantity::{bytes, counted, duration};
+use crate::{Cell, Page, Tone, plain, table};
 
 /// How many paths are shown one by one.
 const PATHS: usize = 40;
 
 /// The plan and what it costs. What a bundle does to files may be known only once it is applied.
-pub(super) fn plan(plan: &Plan, is_bundle: bool, page: &Page) -> String {
+pub fn plan(plan: &Plan, is_bundle: bool, page: &Page) -> String {
     if plan.is_empty() && plan.files.is_empty() {
         let bundle = "no package changes; what the bundle does to files is known once it is applied";
         return if is_bundle { bundle } else { "nothing to do: the device already is as asked" }.to_owned();
@@ -34,7 +32,7 @@ pub(super) fn plan(plan: &Plan, is_bundle: bool, page: &Page) -> String {
 }
 
 /// The first paths, a line each, and how many more there are.
-pub(super) fn files(files: &[FileChange], page: &Page) -> String {
+pub fn files(files: &[FileChange], page: &Page) -> String {
     let rows: Vec<Vec<Cell>> = files.iter().take(PATHS).map(file_row).collect();
     let shown = table(&rows, 2, page.paint);
     match files.len().saturating_sub(PATHS) {
