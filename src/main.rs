@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
     let settings = settings(arguments)?;
-    logging::start(settings.log_level)?;
+    logging::start(settings.log_level, logging::IDENTITY)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(daemon::run(settings));
     // A thread that waits for a host that does not answer must not keep the process.
@@ -46,7 +46,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
 
 fn serve(arguments: &Arguments, only_recover: bool) -> Result<Exit, Box<dyn Error>> {
     let settings = settings(arguments)?;
-    logging::start(settings.log_level)?;
+    logging::start(settings.log_level, logging::IDENTITY)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     Ok(match runtime.block_on(host::serve::serve(settings, only_recover))? {
         Ended::Done => Exit::Done,
@@ -62,7 +62,7 @@ fn guard(arguments: &Arguments) -> Result<Exit, Box<dyn Error>> {
         Err(error) if !Settings::default().host_dir().exists() => return Err(error.into()),
         Err(error) => (Settings::default(), Some(error)),
     };
-    logging::start(settings.log_level)?;
+    logging::start(settings.log_level, logging::IDENTITY)?;
     if let Some(error) = unread {
         tracing::warn!("the settings cannot be used, so the defaults are: {error}");
     }

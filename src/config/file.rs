@@ -2,28 +2,10 @@
 
 use std::path::PathBuf;
 
+use belay_settings::{Level, tables, words};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::rules::defaults;
-
-macro_rules! tables {
-    ($($(#[$doc:meta])* $table:ident { $($field:ident: $type:ty = $default:expr,)* })*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-            #[serde(deny_unknown_fields, default)]
-            pub(super) struct $table {
-                $(pub(super) $field: $type,)*
-            }
-
-            impl Default for $table {
-                fn default() -> Self {
-                    Self { $($field: $default,)* }
-                }
-            }
-        )*
-    };
-}
 
 tables! {
     /// The whole file. An empty path or text stands for none.
@@ -154,23 +136,10 @@ pub(crate) struct Check {
     pub(super) settle_s: f64,
 }
 
-macro_rules! words {
-    ($($name:ident { $($word:ident,)* })*) => {
-        $(
-            #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-            #[serde(rename_all = "snake_case")]
-            pub(super) enum $name {
-                $($word,)*
-            }
-        )*
-    };
-}
-
 words! {
     Scripts { Chroot, Chrootless, }
     Mode { InProcess, Socket, }
     Undo { Required, BestEffort, }
-    Level { Error, Warn, Info, Debug, Trace, }
 }
 
 fn texts(texts: &[&str]) -> Vec<String> {

@@ -3,10 +3,8 @@ mod wrong;
 
 use std::path::Path;
 
-use super::merge::{Layer, Overrides};
 use super::settings::HostSettings;
 use super::*;
-use crate::durable::write_atomic;
 use crate::machine::rules::Probe;
 
 /// Reads settings from the text of one file.
@@ -28,29 +26,18 @@ fn an_empty_file_gives_the_defaults() {
 }
 
 #[test]
-fn later_layers_win_over_earlier_ones() {
-    let overrides = |text: &str| Overrides { socket: Some(text.to_owned()), ..Overrides::default() };
+fn the_command_line_wins_over_the_environment_and_that_over_files() {
+    let given = |text: &str| Overrides { socket: Some(text.to_owned()), ..Overrides::default() }.given();
     let mut layers = vec![
-        file(
-            "agent.toml",
-            "state_dir = \"/a\"\n[control]\nsocket = \"/a.sock\"\ngroup = \"a\"\nnames = [\"a\", \"b\"]",
-        ),
-        file("agent.toml.d/10.toml", "[control]\nsocket = \"/b.sock\"\nnames = [\"c\"]"),
-        file("agent.toml.d/20.toml", "[control]\nsocket = \"/c.sock\""),
-        Layer::Environment(overrides("/d.sock")),
-        Layer::CommandLine(overrides("/e.sock")),
+        file("agent.toml", "[control]\nsocket = \"/a.sock\"\ngroup = \"a\""),
+        Layer::Environment(given("/b.sock")),
+        Layer::CommandLine(given("/c.sock")),
     ];
-    for socket in ["/e.sock", "/d.sock", "/c.sock", "/b.sock", "/a.sock"] {
-        assert_eq!(settle(&layers, false).unwrap().control.socket, Path::new(socket));
+    for socket in ["/c.sock", "/b.sock", "/a.sock"] {
+        let merged = settle(&layers, false).unwrap().control;
+        assert_eq!((merged.socket.as_path(), merged.group.as_str()), (Path::new(socket), "a"));
         layers.pop();
     }
-    layers.push(file("agent.toml", "state_dir = \"/a\"\n[control]\ngroup = \"a\"\nnames = [\"a\", \"b\"]"));
-    layers.push(file("agent.toml.d/10.toml", "[control]\nnames = [\"c\"]"));
-    let merged = settle(&layers, false).unwrap();
-    assert_eq!(merged.state_dir, Path::new("/a"), "what only the file says stays");
-    assert_eq!(merged.control.group, "a", "a table is not replaced as a whole");
-    assert_eq!(merged.control.names, ["c"], "a list is");
-    assert_eq!(merged.control.socket, Settings::default().control.socket);
 }
 
 #[test]
@@ -75,34 +62,11 @@ fn the_environment_sets_what_it_names_and_empty_means_unset() {
         "BELAY_SOCKET" => Some(String::new()),
         _ => None,
     };
-    let settings = settle(&[Layer::Environment(Overrides::from_environment(variable))], false).unwrap();
+    let settings = settle(&[Layer::Environment(Overrides::from_environment(variable).given())], false).unwrap();
     assert_eq!(settings.state_dir, Path::new("/state"));
     assert_eq!(settings.root.path, Path::new("/sandbox"));
     assert_eq!(settings.log_level, tracing::Level::DEBUG);
     assert_eq!(settings.control.socket, Settings::default().control.socket);
-}
-
-#[test]
-fn drop_ins_are_read_by_name_and_other_files_are_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("agent.toml");
-    let drop_ins = folder.path().join("agent.toml.d");
-    std::fs::create_dir(&drop_ins).unwrap();
-    let group = |name: &str| format!("[control]\ngroup = \"{name}\"\n");
-    write_atomic(&path, group("file").as_bytes(), 0o644).unwrap();
-    let read_group = || settle(&read(Some(&path)).unwrap(), false).unwrap().control.group;
-    assert_eq!(read_group(), "file");
-
-    for name in ["20-b.toml", "10-a.toml", "30.toml.bak", ".40.toml", "README"] {
-        write_atomic(&drop_ins.join(name), group(name).as_bytes(), 0o644).unwrap();
-    }
-    assert_eq!(read_group(), "20-b.toml");
-}
-
-#[test]
-fn a_file_that_was_named_must_be_there() {
-    let error = load(Some(Path::new("/nowhere/agent.toml"))).unwrap_err().to_string();
-    assert_eq!(error, "cannot read /nowhere/agent.toml: No such file or directory (os error 2)");
 }
 
 #[test]

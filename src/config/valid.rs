@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use belay_protocol::Reason;
+use belay_settings::{Problem, absolute};
 use jiff::Timestamp;
 
-use super::error::Problem;
 use super::file::{self, File};
 use super::settings::{HealthSettings, HostSettings, Packages, Root, Scripts, Settings, Undo, VaultSettings};
 use crate::clock::Clock;
@@ -33,7 +33,7 @@ pub(super) fn valid(file: File, as_root: bool) -> Result<Settings, Problem> {
         time_zone: time_zone(&file.policy)?,
         rules: Rules { guard: guard(file.guard)?, policy: policy(&file.policy)? },
         server: server::server(file.server)?,
-        log_level: level(file.log.level),
+        log_level: file.log.level.into(),
     })
 }
 
@@ -156,23 +156,6 @@ fn health(health: file::Health) -> Result<HealthSettings, Problem> {
         settle: seconds(&["health", "settle_s"], health.settle_s)?,
         checks: check::checks(health.check)?,
     })
-}
-
-fn level(level: file::Level) -> tracing::Level {
-    match level {
-        file::Level::Error => tracing::Level::ERROR,
-        file::Level::Warn => tracing::Level::WARN,
-        file::Level::Info => tracing::Level::INFO,
-        file::Level::Debug => tracing::Level::DEBUG,
-        file::Level::Trace => tracing::Level::TRACE,
-    }
-}
-
-fn absolute(key: &[&str], path: PathBuf) -> Result<PathBuf, Problem> {
-    if path.is_absolute() {
-        return Ok(path);
-    }
-    Err(Problem::new(key, format!("{path:?} is no absolute path; write it from / on")))
 }
 
 fn socket(key: &[&str], path: PathBuf) -> Result<PathBuf, Problem> {

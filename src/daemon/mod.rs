@@ -109,7 +109,7 @@ pub async fn run(mut settings: Settings) -> Result<(), RunError> {
         let _ = stop.send(true);
     });
     // Before the host has answered: it may be installing this very program, and its package waits for us to start.
-    notify::ready("waiting for the host");
+    notify::ready(Some("waiting for the host"));
     let known = || notify::status(notify::IN_SERVICE);
     engine.with_downloads(downloads).run(stopping, known).await.map_err(RunError::Engine)?;
     let _ = serving.await;

@@ -61,7 +61,7 @@ pub async fn serve(settings: Settings, only_recover: bool) -> Result<Ended, Fail
         None => bind(&path, allowed)?,
     };
     notify::feed_by_work();
-    notify::ready("closing what was left open");
+    notify::ready(Some("closing what was left open"));
     // Whoever was not started by a knock would not be started again.
     let idle = Some(idle).filter(|idle| activated && !idle.is_zero());
     let ended = Serving { host, turns, allowed, idle }.until_idle(&listener).await;

@@ -1,60 +1,7 @@
-//! Where log lines go: straight to the journal under systemd, to standard error elsewhere.
+//! Log lines, as those of the agent: daemon and host alike.
 
-use std::io;
-use std::os::fd::AsFd;
+use belay_telemetry::logging::Identity;
+pub use belay_telemetry::logging::start;
 
-use rustix::fs::fstat;
-use tracing::Level;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry;
-use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-
-/// Starts logging at `level` and everything more severe, once for the process.
-///
-/// Under systemd the lines go to the journal with their fields; elsewhere, and where the journal does not answer, to
-/// standard error, in plain text without colours.
-///
-/// # Errors
-/// Logging was started before.
-pub fn start(level: Level) -> Result<(), TryInitError> {
-    let filter = LevelFilter::from_level(level);
-    match journal() {
-        Some(journal) => registry().with(filter).with(journal).try_init(),
-        None => registry()
-            .with(filter)
-            .with(tracing_subscriber::fmt::layer().compact().with_ansi(false).with_writer(io::stderr))
-            .try_init(),
-    }
-}
-
-fn journal() -> Option<tracing_journald::Layer> {
-    let stream = std::env::var("JOURNAL_STREAM").ok()?;
-    let stderr = fstat(io::stderr().as_fd()).ok()?;
-    if !is_stream(&stream, stderr.st_dev, stderr.st_ino) {
-        return None;
-    }
-    let layer = tracing_journald::layer().ok()?;
-    // `job.id` becomes BELAY_JOB_ID: `journalctl BELAY_JOB_ID=7` is the story of one job, from daemon and host.
-    Some(layer.with_syslog_identifier("belay-agent".to_owned()).with_field_prefix(Some("BELAY".to_owned())))
-}
-
-/// Whether `stream`, as systemd writes it into `JOURNAL_STREAM`, names the file of that device and inode. A child that
-/// inherits the variable but was given another standard error must not write to the journal behind its caller's back.
-fn is_stream(stream: &str, device: u64, inode: u64) -> bool {
-    stream.split_once(':').is_some_and(|(left, right)| left.parse() == Ok(device) && right.parse() == Ok(inode))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_stream;
-
-    #[test]
-    fn the_journal_is_used_only_where_standard_error_is_its_stream() {
-        assert!(is_stream("8:1234", 8, 1234));
-        assert!(!is_stream("8:1234", 8, 1235));
-        assert!(!is_stream("9:1234", 8, 1234));
-        assert!(!is_stream("1234", 8, 1234));
-        assert!(!is_stream("", 0, 0));
-    }
-}
+/// `job.id` becomes BELAY_JOB_ID: `journalctl BELAY_JOB_ID=7` is the story of one job, from daemon and host.
+pub const IDENTITY: Identity = Identity { identifier: "belay-agent", prefix: Some("BELAY") };

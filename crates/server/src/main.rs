@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use belay_server::cli::{self, Arguments, Command, Exit, Failure};
 use belay_server::config::{self, Settings};
 use belay_server::run;
-use belay_server::telemetry::logging;
+use belay_server::telemetry::{IDENTITY, logging};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,7 +30,7 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
 }
 
 fn serve(settings: Settings) -> Result<Exit, Failure> {
-    logging::start(settings.log_level).map_err(system("start logging"))?;
+    logging::start(settings.log_level, IDENTITY).map_err(system("start logging"))?;
     let runtime = Builder::new_multi_thread().enable_all().build().map_err(system("start"))?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(system("watch for signals"))?;

@@ -78,7 +78,7 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()> + Send) 
     let upkeep = keep_up(service.clone(), doors_are_closed);
     parts.spawn(async { (upkeep.await, "upkeep").1 });
     let heart = tokio::spawn(beat(service.clone()));
-    notify::ready();
+    notify::ready(None);
 
     let doors = answer(listeners, service, artifacts, &settings, stopped);
     let served = until_the_end(shutdown, doors, &mut parts, &stop).await;

@@ -1,7 +1,8 @@
 //! What is written wrong is refused with file, line, setting and what to write instead.
 
-use super::super::merge::{Layer, Overrides};
-use super::super::settle;
+use belay_settings::Layer;
+
+use super::super::{Overrides, settle};
 use super::{file, settings};
 
 #[track_caller]
@@ -142,7 +143,7 @@ fn the_layer_that_won_is_the_one_that_is_named() {
     let layers = |overrides: Overrides| {
         let first = file("agent.toml", "[control]\nlisten = [\"nonsense\"]\ngroup = \"a\"");
         let second = file("agent.toml.d/10.toml", "# ours\n[control]\nlisten = [\"nowhere\"]");
-        [first, second, Layer::Environment(overrides), Layer::CommandLine(Overrides::default())]
+        [first, second, Layer::Environment(overrides.given()), Layer::CommandLine(Vec::new())]
     };
     let message = |layers: &[Layer]| settle(layers, false).unwrap_err().to_string();
     let of_drop_in = message(&layers(Overrides::default()));
@@ -156,6 +157,6 @@ fn the_layer_that_won_is_the_one_that_is_named() {
     );
 
     let level = Overrides { log_level: Some("loud".to_owned()), ..Overrides::default() };
-    let of_flag = message(&[Layer::CommandLine(level)]);
+    let of_flag = message(&[Layer::CommandLine(level.given())]);
     assert!(of_flag.starts_with("command line: log.level: unknown variant \"loud\", expected one of"), "{of_flag}");
 }

@@ -1,6 +1,7 @@
 //! Bundles: where they may come from, what they may take, which paths they must leave alone.
 
-use super::super::error::Problem;
+use belay_settings::Problem;
+
 use super::super::file;
 use super::super::settings::BundleSettings;
 use super::{absolute, megabytes, some_seconds};

@@ -1,8 +1,8 @@
 //! The configured health checks.
 
+use belay_settings::Problem;
 use hyper::Uri;
 
-use super::super::error::Problem;
 use super::super::file::Check;
 use super::{seconds, some_seconds};
 use crate::machine::rules::{CheckSpec, Probe};

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
+use belay_settings::Problem;
 use ipnet::IpNet;
 
-use super::super::error::Problem;
 use super::super::file;
 use super::super::settings::Control;
 use super::{absolute, socket};

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use belay_protocol::NameError;
+use belay_settings::Problem;
 use hyper::Uri;
 
-use super::super::error::Problem;
 use super::super::file;
 use super::super::settings::{Proxy, ServerSettings};
 use super::{absolute, seconds};

@@ -2,26 +2,8 @@
 
 use std::path::PathBuf;
 
+use belay_settings::{Level, tables, words};
 use serde::{Deserialize, Serialize};
-
-macro_rules! tables {
-    ($($(#[$doc:meta])* $table:ident { $($field:ident: $type:ty = $default:expr,)* })*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-            #[serde(deny_unknown_fields, default)]
-            pub(super) struct $table {
-                $(pub(super) $field: $type,)*
-            }
-
-            impl Default for $table {
-                fn default() -> Self {
-                    Self { $($field: $default,)* }
-                }
-            }
-        )*
-    };
-}
 
 tables! {
     /// The whole file. An empty path or text stands for none.
@@ -75,19 +57,6 @@ tables! {
     }
 }
 
-macro_rules! words {
-    ($($name:ident { $($word:ident,)* })*) => {
-        $(
-            #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-            #[serde(rename_all = "snake_case")]
-            pub(super) enum $name {
-                $($word,)*
-            }
-        )*
-    };
-}
-
 words! {
     EnrolmentMode { Token, Approval, Open, }
-    Level { Error, Warn, Info, Debug, Trace, }
 }

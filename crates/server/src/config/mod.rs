@@ -1,31 +1,29 @@
-//! Configuration in three stages: what is written (`file`), what it merges to (`merge`), what is valid ([`Settings`]).
+//! Configuration in three stages: what is written (`file`), what it merges to (`belay_settings`), what is valid ([`Settings`]).
 //!
 //! Later ones win: defaults, `server.toml`, the drop-ins `server.toml.d/*.toml` by name, the environment, the command
 //! line. An error names file, line and setting.
 
-mod error;
 mod file;
-mod merge;
+mod overrides;
 pub mod settings;
 mod valid;
 
-use std::io;
 use std::path::{Path, PathBuf};
 
-pub use error::{ConfigError, Place};
-pub use merge::Overrides;
+pub use belay_settings::{ConfigError, Place};
+use belay_settings::{Layer, Program};
+pub use overrides::Overrides;
 pub use settings::Settings;
 
-use self::merge::Layer;
 
 /// Reads the settings from `path`, else from the file that `BELAY_SERVER_CONFIG` names, else from
 /// /etc/belay/server.toml, which need not exist; with settings from the command line on top.
 pub fn load(path: Option<&Path>, flags: Overrides) -> Result<Settings, ConfigError> {
     let variable = |name: &str| std::env::var(name).ok();
     let named = path.map(Path::to_path_buf).or_else(|| variable("BELAY_SERVER_CONFIG").map(PathBuf::from));
-    let mut layers = read(named.as_deref())?;
-    layers.push(Layer::Environment(Overrides::from_environment(variable)));
-    layers.push(Layer::CommandLine(flags));
+    let mut layers = PROGRAM.read(named.as_deref())?;
+    layers.push(Layer::Environment(Overrides::from_environment(variable).given()));
+    layers.push(Layer::CommandLine(flags.given()));
     settle(&layers)
 }
 
@@ -37,50 +35,10 @@ impl Default for Settings {
 }
 
 fn settle(layers: &[Layer]) -> Result<Settings, ConfigError> {
-    valid::valid(merge::merge(layers)?).map_err(|problem| merge::locate(layers, problem))
+    PROGRAM.settle(layers, valid::valid)
 }
 
-/// The file and its drop-ins, lowest first.
-fn read(named: Option<&Path>) -> Result<Vec<Layer>, ConfigError> {
-    let path = named.unwrap_or(Path::new(DEFAULT_PATH));
-    let mut layers = Vec::new();
-    match std::fs::read_to_string(path) {
-        Ok(text) => layers.push(Layer::File { path: path.to_path_buf(), text }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {}
-        Err(source) => return Err(ConfigError::Read { path: path.to_path_buf(), source }),
-    }
-    for path in drop_ins(path)? {
-        let text = std::fs::read_to_string(&path);
-        let text = text.map_err(|source| ConfigError::Read { path: path.clone(), source })?;
-        layers.push(Layer::File { path, text });
-    }
-    Ok(layers)
-}
-
-fn drop_ins(path: &Path) -> Result<Vec<PathBuf>, ConfigError> {
-    let mut folder = path.as_os_str().to_owned();
-    folder.push(".d");
-    let folder = PathBuf::from(folder);
-    let unreadable = |source| ConfigError::Read { path: folder.clone(), source };
-    let entries = match std::fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(unreadable)?;
-        // Editors leave hidden files.
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if !hidden && entry.path().extension().is_some_and(|extension| extension == "toml") {
-            paths.push(entry.path());
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-const DEFAULT_PATH: &str = "/etc/belay/server.toml";
+const PROGRAM: Program = Program { file: "/etc/belay/server.toml" };
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,6 @@ mod wrong;
 
 use std::path::Path;
 
-use super::merge::{Layer, Overrides};
 use super::settings::{ArtifactStore, DatabaseUrl, EnrolmentMode, S3, S3Credentials, Tls};
 use super::*;
 
@@ -24,31 +23,6 @@ fn an_empty_file_gives_the_defaults() {
 }
 
 #[test]
-fn later_layers_win_over_earlier_ones() {
-    let overrides = |text: &str| Overrides { state_dir: Some(text.to_owned()), ..Overrides::default() };
-    let first =
-        "state_dir = \"/a\"\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n[limits]\nconnections = 1\nbody_kb = 2";
-    let mut layers = vec![
-        file("server.toml", first),
-        file("server.toml.d/10.toml", "state_dir = \"/b\"\nlisten = [\"127.0.0.1:3\"]\n[limits]\nconnections = 3"),
-        file("server.toml.d/20.toml", "state_dir = \"/c\""),
-        Layer::Environment(overrides("/d")),
-        Layer::CommandLine(overrides("/e")),
-    ];
-    for state_dir in ["/e", "/d", "/c", "/b", "/a"] {
-        let merged = settle(&layers).unwrap();
-        assert_eq!(merged.state_dir, Path::new(state_dir));
-        if layers.len() > 1 {
-            assert_eq!(merged.listen, ["127.0.0.1:3".parse().unwrap()], "a list is replaced as a whole");
-            let limits = (merged.limits.connections, merged.limits.body_bytes >> 10);
-            assert_eq!(limits, (3, 2), "a table is not");
-        }
-        layers.pop();
-    }
-    assert_eq!(settle(&layers).unwrap().state_dir, Settings::default().state_dir);
-}
-
-#[test]
 fn the_environment_sets_what_it_names_and_empty_means_unset() {
     let variable = |name: &str| match name {
         "BELAY_SERVER_STATE_DIR" => Some("/state".to_owned()),
@@ -57,40 +31,15 @@ fn the_environment_sets_what_it_names_and_empty_means_unset() {
         "BELAY_SERVER_LOG" => Some("debug".to_owned()),
         _ => None,
     };
-    let layers =
-        [file("server.toml", "database = \"sqlite:/a.db\""), Layer::Environment(Overrides::from_environment(variable))];
+    let layers = [
+        file("server.toml", "database = \"sqlite:/a.db\""),
+        Layer::Environment(Overrides::from_environment(variable).given()),
+    ];
     let settings = settle(&layers).unwrap();
     assert_eq!(settings.state_dir, Path::new("/state"));
     assert_eq!(settings.database, DatabaseUrl("sqlite:/a.db".to_owned()));
     assert_eq!(settings.listen, ["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()]);
     assert_eq!(settings.log_level, tracing::Level::DEBUG);
-}
-
-#[test]
-fn drop_ins_are_read_by_name_and_other_files_are_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("server.toml");
-    let drop_ins = folder.path().join("server.toml.d");
-    std::fs::create_dir(&drop_ins).unwrap();
-    let text = |name: &str| format!("state_dir = \"/{name}\"\n");
-    write(&path, &text("file"));
-    let state_dir = || settle(&read(Some(&path)).unwrap()).unwrap().state_dir;
-    assert_eq!(state_dir(), Path::new("/file"));
-    for name in ["20-b.toml", "10-a.toml", "30.toml.bak", ".40.toml", "README"] {
-        write(&drop_ins.join(name), &text(name));
-    }
-    assert_eq!(state_dir(), Path::new("/20-b.toml"));
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test's files need not survive a power cut")]
-fn write(path: &Path, text: &str) {
-    std::fs::write(path, text).unwrap();
-}
-
-#[test]
-fn a_file_that_was_named_must_be_there() {
-    let error = load(Some(Path::new("/nowhere/server.toml")), Overrides::default()).unwrap_err().to_string();
-    assert_eq!(error, "cannot read /nowhere/server.toml: No such file or directory (os error 2)");
 }
 
 #[test]

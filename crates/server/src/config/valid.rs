@@ -6,7 +6,8 @@ mod doors;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::error::Problem;
+use belay_settings::{Problem, absolute};
+
 use super::file::{self, File};
 use super::settings::{DatabaseUrl, Devices, EnrolmentMode, Limits, Settings, Upload};
 use crate::store;
@@ -30,7 +31,7 @@ pub(super) fn valid(file: File) -> Result<Settings, Problem> {
         devices: devices(&file.devices)?,
         limits: limits(&file.limits)?,
         reports_kept: days(&["retention", "reports_days"], file.retention.reports_days)?,
-        log_level: level(file.log.level),
+        log_level: file.log.level.into(),
         state_dir,
     })
 }
@@ -73,23 +74,6 @@ fn limits(limits: &file::Limits) -> Result<Limits, Problem> {
         body_timeout: seconds(&["limits", "body_timeout_s"], limits.body_timeout_s)?,
         body_bytes: bytes(&["limits", "body_kb"], limits.body_kb, KILOBYTE, "kB")?,
     })
-}
-
-fn level(level: file::Level) -> tracing::Level {
-    match level {
-        file::Level::Error => tracing::Level::ERROR,
-        file::Level::Warn => tracing::Level::WARN,
-        file::Level::Info => tracing::Level::INFO,
-        file::Level::Debug => tracing::Level::DEBUG,
-        file::Level::Trace => tracing::Level::TRACE,
-    }
-}
-
-fn absolute(key: &[&str], path: PathBuf) -> Result<PathBuf, Problem> {
-    if path.is_absolute() {
-        return Ok(path);
-    }
-    Err(Problem::new(key, format!("{path:?} is no absolute path; write it from / on")))
 }
 
 /// Two files that are of use only together, or none.

@@ -1,7 +1,8 @@
 //! What is written wrong is refused with file, line, setting and what to write instead.
 
-use super::super::merge::{Layer, Overrides};
-use super::super::settle;
+use belay_settings::Layer;
+
+use super::super::{Overrides, settle};
 use super::{file, settings};
 
 #[track_caller]
@@ -69,7 +70,7 @@ fn values_that_cannot_be_used_are_named_with_their_line() {
 
 #[test]
 fn what_came_from_elsewhere_is_named_by_where_it_came_from() {
-    let environment = |overrides| settle(&[file("server.toml", ""), Layer::Environment(overrides)]);
+    let environment = |overrides: Overrides| settle(&[file("server.toml", ""), Layer::Environment(overrides.given())]);
     let listen = environment(Overrides { listen: Some("0.0.0.0:1".to_owned()), ..Overrides::default() });
     let said = listen.unwrap_err().to_string();
     assert!(said.starts_with("environment variable BELAY_SERVER_LISTEN: listen: 0.0.0.0:1 can be reached"), "{said}");
@@ -77,6 +78,6 @@ fn what_came_from_elsewhere_is_named_by_where_it_came_from() {
     let said = level.unwrap_err().to_string();
     assert!(said.starts_with("environment variable BELAY_SERVER_LOG: log.level: unknown variant \"loud\""), "{said}");
     let flags = Overrides { state_dir: Some("here".to_owned()), ..Overrides::default() };
-    let said = settle(&[Layer::CommandLine(flags)]).unwrap_err().to_string();
+    let said = settle(&[Layer::CommandLine(flags.given())]).unwrap_err().to_string();
     assert!(said.starts_with("command line: state_dir: \"here\" is no absolute path"), "{said}");
 }

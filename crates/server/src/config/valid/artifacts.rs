@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use belay_settings::Problem;
 use hyper::Uri;
 
-use super::super::error::Problem;
 use super::super::file;
 use super::super::settings::{ArtifactStore, S3, S3Credentials};
 use super::{doors, pair};

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
+use belay_settings::Problem;
 use hyper::Uri;
 
-use super::super::error::Problem;
 use super::super::file;
 use super::super::settings::Tls;
 use super::pair;

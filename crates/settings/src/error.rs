@@ -55,14 +55,16 @@ impl fmt::Display for Place {
 
 /// A setting that cannot be used, before it is known where it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Problem {
-    /// The tables down to the setting, and the setting: `["tls", "key"]`.
-    pub(super) key: Vec<String>,
-    pub(super) message: String,
+pub struct Problem {
+    /// The tables down to the setting, and the setting: `["control", "listen"]`. An entry of a list goes by its name.
+    pub key: Vec<String>,
+    /// What is wrong, and what to write instead.
+    pub message: String,
 }
 
 impl Problem {
-    pub(super) fn new(key: &[&str], message: impl Into<String>) -> Self {
+    /// What is wrong with the setting of this name.
+    pub fn new(key: &[&str], message: impl Into<String>) -> Self {
         Self { key: key.iter().map(ToString::to_string).collect(), message: message.into() }
     }
 }

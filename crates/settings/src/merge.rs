@@ -1,69 +1,14 @@
-//! Second stage: defaults, file, drop-ins, environment and command line become one. Later ones win; a list is
-//! replaced as a whole, but health checks are told apart by their names.
+//! Layers become one table, later ones winning; and a problem in it finds back to the line it came from.
 
-use std::path::PathBuf;
-
+use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::error::{ConfigError, Place, Problem};
-use super::file::File;
+use crate::error::{ConfigError, Place, Problem};
+use crate::layer::{Given, Layer};
 
-/// A few settings given outside of files.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overrides {
-    /// `state_dir`; `BELAY_STATE_DIR` in the environment.
-    pub state_dir: Option<String>,
-    /// `root.path`; `BELAY_ROOT`.
-    pub root: Option<String>,
-    /// `control.socket`; `BELAY_SOCKET`.
-    pub socket: Option<String>,
-    /// `log.level`; `BELAY_LOG`.
-    pub log_level: Option<String>,
-}
-
-/// One source of settings.
-#[derive(Debug)]
-pub(super) enum Layer {
-    File { path: PathBuf, text: String },
-    Environment(Overrides),
-    CommandLine(Overrides),
-}
-
-impl Overrides {
-    /// Asks `variable` for each variable of the environment; an empty one counts as none.
-    pub(super) fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let [state_dir, root, socket, log_level] =
-            VARIABLES.map(|(name, _)| variable(name).filter(|value| !value.is_empty()));
-        Self { state_dir, root, socket, log_level }
-    }
-
-    fn values(&self) -> [(&'static str, &'static [&'static str], Option<&String>); 4] {
-        let values = [&self.state_dir, &self.root, &self.socket, &self.log_level];
-        std::array::from_fn(|at| (VARIABLES[at].0, VARIABLES[at].1, values[at].as_ref()))
-    }
-
-    fn table(&self) -> Table {
-        let mut table = Table::new();
-        for (_, key, value) in self.values() {
-            let (Some((last, tables)), Some(value)) = (key.split_last(), value) else { continue };
-            let mut inner = Table::from_iter([((*last).to_owned(), Value::String(value.clone()))]);
-            for name in tables.iter().rev() {
-                inner = Table::from_iter([((*name).to_owned(), Value::Table(inner))]);
-            }
-            overlay(&mut table, inner);
-        }
-        table
-    }
-
-    fn variable_of(&self, key: &[String]) -> Option<&'static str> {
-        let mut values = self.values().into_iter();
-        values.find(|(_, name, value)| value.is_some() && *name == key).map(|(variable, ..)| variable)
-    }
-}
-
-/// Merges the layers, lowest first.
-pub(super) fn merge(layers: &[Layer]) -> Result<File, ConfigError> {
+/// Merges the layers, lowest first. `shipped` is the file that explains each setting.
+pub(crate) fn merge<F: DeserializeOwned>(layers: &[Layer], shipped: &str) -> Result<F, ConfigError> {
     let mut merged = Table::new();
     for layer in layers {
         match layer {
@@ -73,24 +18,29 @@ pub(super) fn merge(layers: &[Layer]) -> Result<File, ConfigError> {
                         path: path.clone(),
                         line: line_at(text, error.span().map_or(0, |at| at.start)),
                     },
-                    message: in_our_words(error),
+                    message: in_our_words(error, shipped),
                 };
-                toml::from_str::<File>(text).map_err(|error| wrong(&error))?;
+                toml::from_str::<F>(text).map_err(|error| wrong(&error))?;
                 overlay(&mut merged, toml::from_str(text).map_err(|error| wrong(&error))?);
             }
-            Layer::Environment(overrides) | Layer::CommandLine(overrides) => overlay(&mut merged, overrides.table()),
+            Layer::Environment(given) | Layer::CommandLine(given) => {
+                for one in given {
+                    overlay(&mut merged, table(one));
+                }
+            }
         }
     }
-    // What remains wrong came from outside of files: only they were looked at above. Read from text as they were, because a
-    // second way to read the same settings is a second copy of it in the program.
+    // What remains wrong came from outside of files: only they were looked at above, and outside of them only the level is
+    // more than a text or list. Read from text as they were, because a second way to read the same settings is a second
+    // copy of it in the program.
     toml::from_str(&merged.to_string()).map_err(|error| {
-        let level = Problem::new(&["log", "level"], in_our_words(&error));
+        let level = Problem::new(&["log", "level"], in_our_words(&error, shipped));
         locate(layers, level)
     })
 }
 
 /// Says where a setting was written that cannot be used: its last place, or that of the table around it.
-pub(super) fn locate(layers: &[Layer], problem: Problem) -> ConfigError {
+pub(crate) fn locate(layers: &[Layer], problem: Problem) -> ConfigError {
     let Problem { key, message } = problem;
     let places = (1..=key.len()).rev().map(|length| &key[..length]);
     let place = places.flat_map(|key| layers.iter().rev().filter_map(move |layer| place_in(layer, key))).next();
@@ -99,14 +49,15 @@ pub(super) fn locate(layers: &[Layer], problem: Problem) -> ConfigError {
 }
 
 fn place_in(layer: &Layer, key: &[String]) -> Option<Place> {
+    let find = |given: &[Given]| given.iter().find(|one| one.variable.key == key).map(|one| one.variable.name);
     match layer {
         Layer::File { path, text } => {
             let document = DeTable::parse(text).ok()?;
             let start = start_of(document.get_ref(), key)?;
             Some(Place::File { path: path.clone(), line: line_at(text, start) })
         }
-        Layer::Environment(overrides) => overrides.variable_of(key).map(Place::Environment),
-        Layer::CommandLine(overrides) => overrides.variable_of(key).map(|_| Place::CommandLine),
+        Layer::Environment(given) => find(given).map(Place::Environment),
+        Layer::CommandLine(given) => find(given).map(|_| Place::CommandLine),
     }
 }
 
@@ -134,6 +85,16 @@ fn start_of(table: &DeTable<'_>, key: &[String]) -> Option<usize> {
 
 fn line_at(text: &str, start: usize) -> usize {
     1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count()
+}
+
+/// A setting within its tables.
+fn table(given: &Given) -> Table {
+    let mut table = Table::new();
+    for name in given.variable.key.iter().rev() {
+        let value = if table.is_empty() { given.value.clone() } else { Value::Table(table) };
+        table = Table::from_iter([((*name).to_owned(), value)]);
+    }
+    table
 }
 
 /// Lays `upper` over `lower`.
@@ -165,15 +126,12 @@ fn is_named(entries: &[Value]) -> bool {
 }
 
 /// The parser's message with our word for what it calls a field.
-fn in_our_words(error: &toml::de::Error) -> String {
+fn in_our_words(error: &toml::de::Error, shipped: &str) -> String {
     let message = error.message().trim().replace('\n', ", ").replace('`', "\"");
     let message = message.replace("unknown field", "unknown setting").replace("missing field", "missing setting");
-    if message.starts_with("unknown setting") { message + "; the shipped agent.toml explains each" } else { message }
+    if message.starts_with("unknown setting") {
+        format!("{message}; the shipped {shipped} explains each")
+    } else {
+        message
+    }
 }
-
-const VARIABLES: [(&str, &[&str]); 4] = [
-    ("BELAY_STATE_DIR", &["state_dir"]),
-    ("BELAY_ROOT", &["root", "path"]),
-    ("BELAY_SOCKET", &["control", "socket"]),
-    ("BELAY_LOG", &["log", "level"]),
-];

@@ -3,12 +3,21 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use nix::sys::stat::fstat;
+use rustix::fs::fstat;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+/// By what a program's lines are found in the journal.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    /// What `journalctl -t` asks for.
+    pub identifier: &'static str,
+    /// What stands before the names of fields; `F` where nothing is said.
+    pub prefix: Option<&'static str>,
+}
 
 /// Starts logging at `level` and everything more severe, once for the process.
 ///
@@ -17,9 +26,9 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 ///
 /// # Errors
 /// Logging was started before.
-pub fn start(level: Level) -> Result<(), TryInitError> {
+pub fn start(level: Level, identity: Identity) -> Result<(), TryInitError> {
     let filter = LevelFilter::from_level(level);
-    match journal() {
+    match journal(identity) {
         Some(journal) => registry().with(filter).with(journal).try_init(),
         None => registry()
             .with(filter)
@@ -28,13 +37,17 @@ pub fn start(level: Level) -> Result<(), TryInitError> {
     }
 }
 
-fn journal() -> Option<tracing_journald::Layer> {
+fn journal(identity: Identity) -> Option<tracing_journald::Layer> {
     let stream = std::env::var("JOURNAL_STREAM").ok()?;
     let stderr = fstat(io::stderr().as_fd()).ok()?;
     if !is_stream(&stream, stderr.st_dev, stderr.st_ino) {
         return None;
     }
-    tracing_journald::layer().ok().map(|layer| layer.with_syslog_identifier("belay-server".to_owned()))
+    let layer = tracing_journald::layer().ok()?.with_syslog_identifier(identity.identifier.to_owned());
+    Some(match identity.prefix {
+        Some(prefix) => layer.with_field_prefix(Some(prefix.to_owned())),
+        None => layer,
+    })
 }
 
 /// Whether `stream`, as systemd writes it into `JOURNAL_STREAM`, names the file of that device and inode. A child that
@@ -44,15 +57,4 @@ fn is_stream(stream: &str, device: u64, inode: u64) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::is_stream;
-
-    #[test]
-    fn the_journal_is_used_only_where_standard_error_is_its_stream() {
-        assert!(is_stream("8:1234", 8, 1234));
-        assert!(!is_stream("8:1234", 8, 1235));
-        assert!(!is_stream("9:1234", 8, 1234));
-        assert!(!is_stream("1234", 8, 1234));
-        assert!(!is_stream("", 0, 0));
-    }
-}
+mod tests;

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// The server answers at its doors.
-pub fn ready() {
-    send(&[NotifyState::Ready]);
+/// The process takes connections; with a line of status where it has one.
+pub fn ready(status: Option<&str>) {
+    match status {
+        Some(status) => send(&[NotifyState::Ready, NotifyState::Status(status)]),
+        None => send(&[NotifyState::Ready]),
+    }
 }
 
-/// The server is about to end.
+/// The process is about to end.
 pub fn stopping() {
     send(&[NotifyState::Stopping]);
 }
@@ -19,7 +22,7 @@ pub fn status(line: &str) {
     send(&[NotifyState::Status(line)]);
 }
 
-/// The server still turns.
+/// The loop that does the work still turns.
 pub fn alive() {
     send(&[NotifyState::Watchdog]);
 }
@@ -36,16 +39,4 @@ fn send(notes: &[NotifyState<'_>]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_systemd_nothing_is_sent_and_nothing_fails() {
-        assert!(std::env::var_os("NOTIFY_SOCKET").is_none(), "this test is about a process that systemd did not start");
-        ready();
-        alive();
-        status("20 devices");
-        stopping();
-        assert_eq!(watchdog_interval(), None);
-    }
-}
+mod tests;
