@@ -4,6 +4,7 @@ mod channel;
 mod deployment;
 mod device;
 mod enrol;
+mod expiry;
 mod key;
 mod lan;
 mod profile;
@@ -14,19 +15,19 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use channel::Channel;
-pub use deployment::{CreateDeployment, Deployment, StrategyName};
-pub use device::Device;
-pub use enrol::{Enrol, EnrolmentToken};
+pub use channel::{Channel, ChannelName};
+pub use deployment::{CreateDeployment, Deployment, StrategyName, WatchArguments};
+pub use device::{Device, DeviceFilter};
+pub use enrol::{Bulk, Enrol, EnrolmentToken, Sudo};
+pub use expiry::Expiry;
 pub use key::Key;
-pub use lan::Lan;
+pub use lan::{Lan, Push, RollBack, Scan, SiteFile, Told, Ui};
 pub use profile::{Login, Profile};
-pub use release::{Publish, Release, ReleaseArguments};
+pub use release::{ChannelRing, NameOrTag, Publish, Release, ReleaseArguments, TagRule, WatchFolder};
 pub use token::Token;
 
 use crate::exit;
 use crate::output::Format;
-use crate::secret::Secret;
 
 /// Publishes, deploys, watches and takes back: the fleet from one command line.
 #[derive(Debug, Parser)]
@@ -56,26 +57,28 @@ impl Arguments {
 /// Where the server is and who asks.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Connection {
-    /// The server, such as `https://updates.example.org`
-    #[arg(long, global = true, env = "BELAY_SERVER", value_name = "URL")]
+    /// The server, such as `https://updates.example.org`; BELAY_SERVER or MEETING_API_URL otherwise
+    #[arg(long, global = true, value_name = "URL", help_heading = SERVER)]
     pub server: Option<String>,
-    /// The token; an argument could be read by every user, so it comes from the environment or a file
-    #[arg(skip = token_of_environment())]
-    pub token: Option<Secret>,
-    /// File that holds the operator token; without it the token is read from BELAY_TOKEN
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Server and token by the name that `login` kept them under; BELAY_PROFILE or the one in use otherwise
+    #[arg(long, global = true, value_name = "NAME", help_heading = SERVER)]
+    pub profile: Option<String>,
+    /// File that holds the token; BELAY_TOKEN, MEETING_AUTH_TOKEN, MEETING_TOKEN or what `login` kept otherwise
+    ///
+    /// A token is no argument: every user of this machine could read it there. Of `lan` it is the devices' token, which
+    /// comes from nowhere else.
+    #[arg(long, global = true, value_name = "FILE", help_heading = SERVER)]
     pub token_file: Option<PathBuf>,
-    /// Certificates to trust beside the system's, for a server with a private authority
-    #[arg(long, global = true, env = "BELAY_CA_FILE", value_name = "FILE")]
+    /// Certificates to trust beside the system's, for a server with a private authority; BELAY_CA_FILE otherwise
+    #[arg(long, global = true, value_name = "FILE", help_heading = SERVER)]
     pub ca_file: Option<PathBuf>,
     /// Let the token cross the network unencrypted
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = SERVER)]
     pub plain_http: bool,
 }
 
-fn token_of_environment() -> Option<Secret> {
-    std::env::var("BELAY_TOKEN").ok().filter(|token| !token.is_empty()).map(Secret::new)
-}
+/// Under which the options about the server stand in `--help`.
+const SERVER: &str = "Server";
 
 /// What to do.
 #[derive(Debug, Subcommand)]

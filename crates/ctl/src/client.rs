@@ -1,23 +1,38 @@
 //! The one place that speaks to the server.
 
-use std::path::Path;
+mod reply;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use belay_protocol::admin::ApiError;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::arguments::Connection;
 use crate::error::CtlError;
 use crate::secret::Secret;
+
+pub(crate) use reply::Reply;
 
 /// How long the server may take for one answer.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long an archive may be on its way.
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Which server is asked, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// Its address.
+    pub(crate) server: String,
+    /// Who asks.
+    pub(crate) token: Secret,
+    /// Certificates to trust beside the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Whether the token may cross the network unencrypted.
+    pub(crate) plain_http: bool,
+}
 
 /// A server and the right to ask it.
 #[derive(Debug)]
@@ -28,21 +43,15 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Takes server and token from what was written on the command line and in the environment.
-    pub(crate) fn new(connection: &Connection) -> Result<Self, CtlError> {
-        let text = connection.server.as_deref().ok_or(CtlError::NoServer)?;
-        let server = parse(text)?;
-        if server.scheme() == "http" && !connection.plain_http && !is_loopback(&server) {
-            return Err(CtlError::Plain { url: text.to_owned() });
+    /// Makes ready to ask a server.
+    pub(crate) fn new(target: &Target) -> Result<Self, CtlError> {
+        let server = parse(&target.server)?;
+        if server.scheme() == "http" && !target.plain_http && !is_loopback(&server) {
+            return Err(CtlError::Plain { url: target.server.clone() });
         }
-        let token = match (&connection.token, &connection.token_file) {
-            (_, Some(path)) => read(path)?.trim().to_owned(),
-            (Some(token), None) => token.reveal().trim().to_owned(),
-            (None, None) => return Err(CtlError::NoToken),
-        };
         // Whoever linked another provider before keeps it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let own = match &connection.ca_file {
+        let own = match &target.ca_file {
             Some(path) => reqwest::Certificate::from_pem_bundle(read(path)?.as_bytes())
                 .map_err(|error| CtlError::Usage(format!("{} holds no certificate: {error}", path.display())))?,
             None => Vec::new(),
@@ -56,7 +65,12 @@ impl Client {
             _ => http().tls_certs_merge(own.clone()).build().or_else(|_| http().tls_certs_only(own).build()),
         };
         let http = built.map_err(|error| CtlError::Usage(chain(&error)))?;
-        Ok(Self { http, server, token: Secret::new(token) })
+        Ok(Self { http, server, token: target.token.clone() })
+    }
+
+    /// The server that is asked.
+    pub(crate) fn server(&self) -> &Url {
+        &self.server
     }
 
     /// Asks for something.
@@ -71,6 +85,22 @@ impl Client {
     /// Posts something.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, CtlError> {
         self.send(Method::POST, path, &[], Some(body)).await
+    }
+
+    /// Posts something that may be there already, and tells whether it is new.
+    pub(crate) async fn create<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<(T, bool), CtlError> {
+        let reply = self.exchange(self.request(Method::POST, path).json(body)).await?;
+        let new = reply.status == StatusCode::CREATED;
+        Ok((reply.granted()?, new))
+    }
+
+    /// A text, as it is kept there.
+    pub(crate) async fn text(&self, path: &[&str]) -> Result<String, CtlError> {
+        self.open(path).await?.text().await.map_err(|error| self.unreachable(&error))
     }
 
     /// Orders something that needs no words.
@@ -94,10 +124,15 @@ impl Client {
         self.answer(request).await
     }
 
-    /// Puts so many bytes where they belong, however long that takes.
-    pub(crate) async fn put_stream(&self, path: &[&str], size: u64, body: reqwest::Body) -> Result<(), CtlError> {
+    /// Puts so many bytes where they belong, however long that takes; what is answered is for the caller to judge.
+    pub(crate) async fn put_long(&self, path: &[&str], size: u64, body: reqwest::Body) -> Result<Reply, CtlError> {
         let request = self.request(Method::PUT, path).timeout(LONG).header(CONTENT_LENGTH, size).body(body);
-        self.answer::<serde::de::IgnoredAny>(request).await.map(drop)
+        self.exchange(request).await
+    }
+
+    /// Posts something that the server may have to work on for long; what is answered is for the caller to judge.
+    pub(crate) async fn post_long(&self, path: &[&str], body: &impl Serialize) -> Result<Reply, CtlError> {
+        self.exchange(self.request(Method::POST, path).timeout(LONG).json(body)).await
     }
 
     /// Whether something is there.
@@ -113,9 +148,7 @@ impl Client {
         if response.status().is_success() {
             return Ok(response);
         }
-        let (url, status) = (response.url().to_string(), response.status().as_u16());
-        let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
-        Err(refusal(&bytes, url, status))
+        Err(Reply::read(response).await.map_err(|error| self.unreachable(&error))?.refusal())
     }
 
     /// The next piece of it.
@@ -147,24 +180,17 @@ impl Client {
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CtlError> {
+        self.exchange(request).await?.granted()
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Result<Reply, CtlError> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
-        let (url, status) = (response.url().to_string(), response.status());
-        let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
-        if !status.is_success() {
-            return Err(refusal(&bytes, url, status.as_u16()));
-        }
-        // An answer without a body is `null`.
-        let text: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-        serde_json::from_slice(text).map_err(|_| CtlError::Garbage { url, status: status.as_u16() })
+        Reply::read(response).await.map_err(|error| self.unreachable(&error))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> CtlError {
         CtlError::Unreachable { url: self.server.to_string(), problem: chain(error) }
     }
-}
-
-fn refusal(bytes: &[u8], url: String, status: u16) -> CtlError {
-    serde_json::from_slice::<ApiError>(bytes).map_or(CtlError::Garbage { url, status }, CtlError::Refused)
 }
 
 fn parse(text: &str) -> Result<Url, CtlError> {

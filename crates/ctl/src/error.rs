@@ -1,6 +1,6 @@
 //! Why a command could not be carried out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use belay_protocol::admin::ApiError;
 
@@ -10,11 +10,36 @@ use crate::exit::Exit;
 #[derive(Debug, thiserror::Error)]
 pub enum CtlError {
     /// No server was named.
-    #[error("no server is named: give --server URL or set BELAY_SERVER")]
+    #[error("no server is named: `belayctl login --server URL` keeps one; or give --server, or set BELAY_SERVER")]
     NoServer,
     /// No token was given.
-    #[error("no token is given: set BELAY_TOKEN or give --token-file FILE; `belay-server token create` makes one")]
-    NoToken,
+    #[error(
+        "no token for {server} is given: `belayctl login` keeps one; or set BELAY_TOKEN, or give --token-file FILE. \
+         `belay-server token create` makes one"
+    )]
+    NoToken {
+        /// The server.
+        server: String,
+    },
+    /// Others can read the tokens.
+    #[error(
+        "{path} can be read by others, so it is not used: `chmod 600 {path}`, and if they are not to be trusted, \
+         revoke its tokens", path = path.display()
+    )]
+    OpenKeyring {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of settings says what makes no sense.
+    #[error("{path}, line {line}: {problem}", path = path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
     /// The server's address is no URL.
     #[error("{url:?} is no address of a server: write it like https://updates.example.org")]
     Url {
@@ -87,10 +112,19 @@ pub enum CtlError {
 }
 
 impl CtlError {
+    /// A file of settings that cannot be understood.
+    pub(crate) fn settings(path: &Path, error: &toml::de::Error) -> Self {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let start = error.span().map_or(0, |span| span.start.min(text.len()));
+        let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+        Self::Settings { path: path.to_owned(), line, problem: error.message().to_owned() }
+    }
+
     /// The stable code.
     pub fn code(&self) -> &str {
         match self {
-            Self::NoServer | Self::NoToken | Self::Url { .. } | Self::Plain { .. } | Self::Usage(_) => "usage",
+            Self::NoServer | Self::NoToken { .. } | Self::Url { .. } | Self::Plain { .. } | Self::Usage(_) => "usage",
+            Self::OpenKeyring { .. } | Self::Settings { .. } => "settings",
             Self::File { .. } | Self::Write { .. } => "file",
             Self::Key { .. } => "key",
             Self::Damaged(_) => "damaged",
@@ -105,7 +139,9 @@ impl CtlError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::NoServer
-            | Self::NoToken
+            | Self::NoToken { .. }
+            | Self::OpenKeyring { .. }
+            | Self::Settings { .. }
             | Self::Url { .. }
             | Self::Plain { .. }
             | Self::File { .. }
@@ -123,7 +159,12 @@ impl CtlError {
 
 fn refused(error: &ApiError) -> String {
     match &error.field {
-        None => format!("{} ({})", error.message, error.error),
+        None => match error.error.as_str() {
+            "no_token" | "bad_token" => {
+                format!("{} ({}): `belayctl login` keeps another token", error.message, error.error)
+            }
+            code => format!("{} ({code})", error.message),
+        },
         Some(field) => format!("{field}: {} ({})", error.message, error.error),
     }
 }

@@ -1,4 +1,4 @@
-//! How the process ends. Scripts rely on these numbers; `--help` lists them.
+//! How the process ends. Scripts rely on these numbers; docs/belayctl.md and `--help` list them.
 
 use std::process::ExitCode;
 
@@ -11,11 +11,11 @@ pub enum Exit {
     Failed = 1,
     /// The server refused; nothing was changed.
     Refused = 2,
-    /// The deployment ended, and not well.
+    /// It ended, and not well: a device does not have what it should.
     NotDeployed = 3,
-    /// The deployment stopped itself or waits for a person.
+    /// A person must look: a deployment stopped itself or waits, or a device needs attention.
     NeedsAttention = 4,
-    /// The server does not answer.
+    /// The server does not answer, or no device does.
     Unreachable = 5,
 }
 
@@ -24,10 +24,10 @@ pub(crate) const HELP: &str = "\
 Exit codes:
   0  done as asked
   1  wrong usage, or another failure
-  2  refused by the server; nothing was changed
-  3  the deployment ended, and not well
-  4  the deployment stopped itself, or waits for a person
-  5  the server does not answer";
+  2  refused; nothing was changed
+  3  ended, and not well: some device does not have what it should
+  4  a person must look: a deployment halted or waits, a device needs attention
+  5  the server does not answer, or no device does";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

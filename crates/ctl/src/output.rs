@@ -5,7 +5,7 @@ mod flat;
 use std::io::{self, IsTerminal, Write, stderr};
 
 use belay_protocol::admin::ApiError;
-use belay_terminal::Page;
+use belay_terminal::{Page, Paint};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -58,6 +58,12 @@ impl Output {
     /// What everything shown depends on.
     pub(crate) fn page(&self) -> &Page {
         &self.page
+    }
+
+    /// The same for news on standard error: colours where a person looks on.
+    pub(crate) fn page_of_news(&self) -> Page {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Page { paint: Paint { colour: self.is_watched() && wanted }, ..self.page.clone() }
     }
 
     /// Whether people read the answer.

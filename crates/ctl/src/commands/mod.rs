@@ -7,13 +7,23 @@ mod enrol;
 mod key;
 mod lan;
 mod login;
+mod named;
 mod publish;
 mod release;
 mod token;
-mod transfer;
 mod watch;
+mod watch_folder;
 
-pub(crate) use deployment::Full;
+pub(crate) use channel::DeletedChannel;
+pub(crate) use deployment::{DeletedDeployment, Full};
+pub(crate) use device::DeletedDevice;
+pub(crate) use enrol::{EnrolResult, EnrolledDevice};
+pub(crate) use token::Revoked;
+pub(crate) use key::{KeyPair, SignatureFile, SignatureGood};
+pub(crate) use login::{Forgotten, LoggedIn, ProfileView};
+pub(crate) use publish::{DryRun, Published, Standing, Written};
+pub(crate) use release::Verified;
+pub(crate) use watch_folder::{Became, Watched, WatchedFile};
 
 use belay_protocol::admin::{FleetSummary, Page, WhoAmI};
 use serde::de::DeserializeOwned;
@@ -23,18 +33,19 @@ use crate::client::Client;
 use crate::error::CtlError;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::render;
+use crate::{profile, render};
 
 /// Does what was written.
 pub async fn run(arguments: Arguments) -> Result<Exit, CtlError> {
     let output = &Output::new(arguments.format());
     let connection = &arguments.connection;
-    let client = || Client::new(connection);
+    let client = || Client::new(&profile::target(connection, output)?);
     match arguments.command {
         // Of these nobody is asked, so nobody has to be named.
         Command::Key(verb) => key::run(output, verb)?,
-        Command::Lan(verb) => return lan::run(output, verb).await,
-        Command::Release(Release::Publish(publish)) if publish.out.is_some() => publish::write(output, &publish)?,
+        Command::Lan(verb) => return lan::run(output, connection.token_file.as_deref(), verb).await,
+        Command::Release(Release::Publish(publish)) => return publish::run(connection, output, &publish).await,
+        Command::Release(Release::Watch(watch)) => return watch_folder::run(connection, output, *watch).await,
         Command::Login(login) => login::login(connection, output, login).await?,
         Command::Logout => login::logout(connection, output)?,
         Command::Profile(verb) => login::run(output, verb)?,
@@ -51,8 +62,8 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CtlError> {
         Command::Device(verb) => return device::run(&client()?, output, verb).await,
         Command::Channel(verb) => channel::run(&client()?, output, verb).await?,
         Command::Token(verb) => token::run(&client()?, output, verb).await?,
-        Command::EnrolmentToken(verb) => enrol::tokens(&client()?, output, verb).await?,
-        Command::Enrol(verb) => return enrol::run(&client()?, output, verb).await,
+        Command::EnrolmentToken(verb) => token::enrolment(&client()?, output, verb).await?,
+        Command::Enrol(verb) => return enrol::run(&profile::target(connection, output)?, output, verb).await,
     }
     Ok(Exit::Done)
 }

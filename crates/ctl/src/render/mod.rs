@@ -4,7 +4,13 @@ pub(crate) mod access;
 pub(crate) mod channel;
 pub(crate) mod deployment;
 pub(crate) mod device;
+pub(crate) mod enrol;
+pub(crate) mod lan;
+pub(crate) mod profile;
 pub(crate) mod release;
+pub(crate) mod watch_folder;
+pub(crate) mod report;
+pub(crate) mod watch;
 
 use belay_terminal::{Cell, Page, header};
 
