@@ -119,6 +119,9 @@ pub struct ErrorBody {
 /// `GET /status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
+    /// What the device calls itself; none where it has no name, or an older agent speaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
     /// The agent's version.
     pub version: String,
     /// The generation in force.

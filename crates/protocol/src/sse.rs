@@ -13,7 +13,7 @@ impl Decoder {
     }
 
     /// The data of the next event that is complete. Comments, such as those that keep a stream alive, have none.
-    pub fn next(&mut self) -> Option<String> {
+    pub fn next_event(&mut self) -> Option<String> {
         loop {
             let end = self.rest.windows(2).position(|pair| pair == b"\n\n")?;
             let event: Vec<u8> = self.rest.drain(..end + 2).collect();
@@ -37,7 +37,7 @@ mod tests {
             let (mut decoder, mut events) = (Decoder::default(), Vec::new());
             for bytes in stream.as_bytes().chunks(size) {
                 decoder.push(bytes);
-                events.extend(std::iter::from_fn(|| decoder.next()));
+                events.extend(std::iter::from_fn(|| decoder.next_event()));
             }
             assert_eq!(events, ["{\"a\":\"→\"}", "2"], "in pieces of {size}");
         }

@@ -4,6 +4,7 @@
 //! names the field at fault.
 
 mod access;
+mod artifact;
 mod channel;
 mod deployment;
 mod device;
@@ -13,6 +14,7 @@ mod release;
 pub use access::{
     AuditEntry, CreateEnrolmentToken, CreateToken, EnrolmentTokenView, NewToken, Permission, TokenView, WhoAmI,
 };
+pub use artifact::{AssembleArtifact, PiecesMissing};
 pub use channel::{ChannelView, CreateChannel, UpdateChannel};
 pub use deployment::{
     Buckets, CreateDeployment, DecisionView, DeploymentKind, DeploymentStatus, DeploymentView, DeviceProgress, Expand,

@@ -2,6 +2,8 @@
 //!
 //! Two routers, because two kinds of people come: whoever mounts them puts the question for permission in front.
 
+mod assemble;
+
 use axum::Json;
 use axum::body::{Body, HttpBody};
 use axum::extract::rejection::PathRejection;
@@ -18,6 +20,8 @@ use utoipa_axum::routes;
 use super::error::Refusal;
 use crate::artifacts::{ArtifactError, Artifacts, Upload, Wanted, wanted};
 use crate::service::Service;
+
+pub(super) use assemble::assembly_routes;
 
 /// An artifact that is kept.
 #[derive(Debug, Serialize, ToSchema)]

@@ -92,6 +92,7 @@ fn routes(state: &ApiState) -> OpenApiRouter<ApiState> {
         .merge(channels::routes())
         .merge(deployments::routes())
         .merge(watch::routes())
+        .merge(artifacts::assembly_routes())
         .merge(artifacts::upload_routes(service.clone(), limit).route_layer(may_publish))
         .merge(artifacts::download_routes(artifacts.clone()).route_layer(may_fetch))
 }

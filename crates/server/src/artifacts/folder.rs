@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use nix::sys::statvfs::statvfs;
 use object_store::local::LocalFileSystem;
 
 use super::Stored;
@@ -40,6 +41,17 @@ impl Folder {
         }
         let root = self.root.clone();
         blocking(move || draft.keep(upload.expected, &root)).await
+    }
+
+    /// How many bytes still fit on the disk.
+    #[expect(clippy::useless_conversion, reason = "a 32-bit system counts in smaller numbers")]
+    pub(super) async fn room(&self) -> Result<u64, ArtifactError> {
+        let root = self.root.clone();
+        blocking(move || {
+            let disk = statvfs(&root).map_err(|errno| ArtifactError::folder("look at", &root)(errno.into()))?;
+            Ok(u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size())))
+        })
+        .await
     }
 }
 

@@ -114,6 +114,17 @@ impl Artifacts {
         Ok(meta.map_err(|error| ArtifactError::fetching(sha256, error))?.size)
     }
 
+    /// How many bytes can still be kept; none where nobody knows, as of a bucket.
+    ///
+    /// # Errors
+    /// When the place does not tell.
+    pub async fn room(&self) -> Result<Option<u64>, ArtifactError> {
+        match &self.folder {
+            Some(folder) => folder.room().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Reads a part of an artifact, which has to lie within its size.
     ///
     /// # Errors

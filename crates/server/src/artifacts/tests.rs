@@ -1,5 +1,6 @@
 //! Artifacts in a real folder, on a real full disk, and in a bucket of a server that speaks S3.
 
+mod assembled;
 mod bucket;
 mod folder;
 mod full_disk;

@@ -4,6 +4,8 @@
 //! it, here or on another server of the same database. The row of `artifacts` is locked by whoever names it and by
 //! whoever removes it, so neither misses the other.
 
+mod assemble;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use futures_util::{Stream, TryStreamExt};
 use super::{Kind, Service, ServiceError};
 use crate::artifacts::{ArtifactError, Artifacts, Stored, Upload};
 use crate::store::{StoreError, artifacts as used, releases};
+
+pub use assemble::{Assembly, NotAssembled};
 
 /// An artifact that arrived. One that was not here before goes again unless it is [kept](Received::keep).
 #[derive(Debug)]

@@ -28,7 +28,7 @@ mod watch;
 
 use std::sync::Arc;
 
-pub use artifacts::Received;
+pub use artifacts::{Assembly, NotAssembled, Received};
 use belay_protocol::admin::Page;
 pub use devices::DeviceQuery;
 pub use engine::Tick;

@@ -7,6 +7,7 @@ mod device_door;
 mod documents;
 mod fetching;
 mod forms;
+mod pieces;
 mod refusals;
 mod releases;
 mod rollout;

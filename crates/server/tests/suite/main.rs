@@ -11,6 +11,7 @@ mod devices;
 mod enrol;
 mod fleet;
 mod killed;
+mod pieces;
 mod retention;
 mod simulation;
 mod store;

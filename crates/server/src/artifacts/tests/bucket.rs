@@ -11,6 +11,7 @@ use belay_testkit::command::succeed;
 use futures_util::{StreamExt, stream};
 use object_store::ObjectStoreExt;
 
+use super::assembled;
 use super::process::own;
 use super::world::{digest, digest_of_megabytes, fetch, megabytes, pieces, upload};
 use crate::artifacts::{ArtifactError, Artifacts, BucketSettings, Place, Upload};
@@ -29,6 +30,7 @@ async fn a_bucket_keeps_artifacts_as_a_folder_does() {
     puts_and_gets(&artifacts).await;
     refuses_and_leaves_nothing(&server, &artifacts).await;
     takes_what_has_no_digest_yet(&server, &artifacts).await;
+    assembled::resume(&artifacts).await;
     let nowhere = BucketSettings { bucket: "absent".into(), ..server.settings() };
     assert!(matches!(Artifacts::open(&Place::Bucket(nowhere)).await, Err(ArtifactError::Store(_))));
 }

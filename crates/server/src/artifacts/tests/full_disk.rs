@@ -1,15 +1,72 @@
 //! A disk that is full.
 
+use belay_protocol::Sha256;
 use futures_util::StreamExt;
 use nix::mount::{MsFlags, mount};
 
+use super::assembled::{assembly, gone, megabyte_pieces, send, service};
 use super::process::{run, with_own_mounts};
 use super::world::{NOTHING, World, digest_of_megabytes, megabytes};
-use crate::artifacts::Upload;
+use crate::artifacts::{ArtifactError, Upload};
+use crate::service::NotAssembled;
 
 #[test]
 fn a_full_disk_refuses_the_upload_and_keeps_the_rest() {
     with_own_mounts("full_disk::a_full_disk_refuses_the_upload_and_keeps_the_rest", || run(fill()));
+}
+
+#[test]
+fn pieces_need_room_only_once() {
+    with_own_mounts("full_disk::pieces_need_room_only_once", || run(assemble()));
+}
+
+#[test]
+fn pieces_that_will_not_fit_are_refused_before_they_are_sent() {
+    let name = "full_disk::pieces_that_will_not_fit_are_refused_before_they_are_sent";
+    with_own_mounts(name, || run(ask()));
+}
+
+async fn assemble() {
+    let world = small().await;
+    let (_folder, service) = service(&world.artifacts).await;
+    let pieces = megabyte_pieces(3);
+    let assembly = assembly(&pieces);
+    for piece in &pieces {
+        send(&service, piece).await;
+    }
+    assert!(service.assemble_artifact(assembly.clone()).await.unwrap().new, "3 MB and 3 MB are more than 5 MB");
+    assert_eq!(world.artifacts.digest(assembly.sha256).await.unwrap().0, assembly.sha256);
+    gone(&world.artifacts, &assembly.pieces).await;
+    unmount(&world);
+}
+
+async fn ask() {
+    let world = small().await;
+    let (_folder, service) = service(&world.artifacts).await;
+    let pieces = megabyte_pieces(6);
+    let mut missing = Vec::<Sha256>::new();
+    for (count, fits) in [(6, false), (5, false), (3, true)] {
+        match service.assemble_artifact(assembly(&pieces[..count])).await {
+            Err(NotAssembled::Refused(ArtifactError::NoSpace)) if !fits => {}
+            Err(NotAssembled::Missing(named)) if fits => missing = named,
+            other => panic!("{count}: {other:?}"),
+        }
+    }
+    assert_eq!(missing.len(), 3);
+    unmount(&world);
+}
+
+/// A folder on a disk of five megabytes.
+async fn small() -> World {
+    let world = World::new().await;
+    let options = Some("size=5m,mode=0700");
+    mount(Some("belay"), world.folder.path(), Some("tmpfs"), MsFlags::empty(), options).unwrap();
+    std::fs::create_dir(world.folder.path().join("incoming")).unwrap();
+    world
+}
+
+fn unmount(world: &World) {
+    nix::mount::umount2(world.folder.path(), nix::mount::MntFlags::MNT_DETACH).unwrap();
 }
 
 async fn fill() {
