@@ -63,9 +63,7 @@ impl Sources {
     /// What can change without dpkg or a job, and is cheap to read: the host's name, the system, the hardware's digest, and
     /// whether keys are pinned.
     pub fn passing(&self) -> [String; 4] {
-        let host = nix::unistd::gethostname().ok();
-        let hostname = host.and_then(|name| name.into_string().ok()).unwrap_or_default();
-        [hostname, self.os(), digest(&[&self.hardware()]), self.pins_keys().to_string()]
+        [hostname().unwrap_or_default(), self.os(), digest(&[&self.hardware()]), self.pins_keys().to_string()]
     }
 
     /// Whether root pinned a key; what none of them signed is then refused.
@@ -182,6 +180,12 @@ const CAPABILITIES: [&str; 6] = [
     capability::CAN_ROLL_BACK,
     capability::CLOSURE,
 ];
+
+/// What the system calls itself; none where it has no name that is text.
+pub fn hostname() -> Option<String> {
+    let name = nix::unistd::gethostname().ok()?.into_string().ok()?;
+    Some(name).filter(|name| !name.is_empty())
+}
 
 #[cfg(test)]
 mod tests;

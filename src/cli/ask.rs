@@ -9,7 +9,7 @@ use belay_protocol::local::{
     Bundles, Findings, History, Polled, PruneRequest, Pruned, RollbackRequest, ServerEnrolRequest, ServerLink,
     UpdateRequest,
 };
-use belay_terminal::{Page, job};
+use belay_terminal::{Page, job, printable};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -242,7 +242,7 @@ impl Asking {
         if self.json {
             say_json(answer);
         } else {
-            say(&shown(&Page::of_stdout(clock::now())));
+            say(&printable(&shown(&Page::of_stdout(clock::now()))));
         }
     }
 

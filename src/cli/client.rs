@@ -169,7 +169,7 @@ impl Events {
     /// The next event; none when the agent ended the stream.
     pub(super) async fn next(&mut self) -> Result<Option<Event>, ClientError> {
         loop {
-            if let Some(data) = self.decoder.next() {
+            if let Some(data) = self.decoder.next_event() {
                 return serde_json::from_slice(data.as_bytes()).map(Some).map_err(ClientError::Unreadable);
             }
             match self.body.frame().await {

@@ -1,7 +1,7 @@
 //! Every route of the local API. docs/api.md describes them in the same order.
 
 use axum::Router;
-use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, SERVER, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
@@ -58,6 +58,8 @@ async fn other_method(method: Method) -> Response {
 
 async fn with_safe_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
+    // By this a scan tells us from the old program, whose ping is the same. Strangers learn no version.
+    headers.insert(SERVER, HeaderValue::from_static("belay-agent"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));

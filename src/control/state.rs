@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config::settings::Control;
 use crate::daemon::handle::Handle;
+use crate::facts;
 use crate::telemetry::metrics::Metrics;
 
 use super::access::Access;
@@ -19,6 +20,7 @@ pub struct ControlState {
     pub metrics: Metrics,
     pub(super) access: Arc<Access>,
     pub(super) uploads: Uploads,
+    pub(super) hostname: Option<String>,
 }
 
 impl ControlState {
@@ -28,7 +30,8 @@ impl ControlState {
     /// The token file cannot be read, is open to everybody, or holds no usable token.
     pub fn new(handle: Handle, metrics: Metrics, settings: &Control, uploads: Uploads) -> Result<Self, TokenError> {
         let token = settings.token_file.as_deref().map(Token::load).transpose()?;
-        Ok(Self { handle, metrics, access: Arc::new(Access::new(settings, token)), uploads })
+        let access = Arc::new(Access::new(settings, token));
+        Ok(Self { handle, metrics, access, uploads, hostname: facts::hostname() })
     }
 }
 

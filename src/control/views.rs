@@ -16,7 +16,8 @@ use super::errors::Refusal;
 use super::state::ControlState;
 
 pub(super) async fn status(State(control): State<ControlState>) -> Json<Status> {
-    Json(status_of(&control.handle.view().borrow(), control.handle.server()))
+    let status = status_of(&control.handle.view().borrow(), control.handle.server());
+    Json(Status { hostname: control.hostname, ..status })
 }
 
 pub(super) async fn history(State(control): State<ControlState>) -> Json<History> {
@@ -49,6 +50,7 @@ fn status_of(view: &View, server: LinkView) -> Status {
     let current = state.generations.iter().find(|generation| generation.current);
     let reachable = |wanted| state.generations.iter().any(|other| other.generation == wanted && other.reachable);
     Status {
+        hostname: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         generation: state.generation,
         previous: current.and_then(|current| current.parent).filter(|parent| reachable(*parent)),

@@ -111,7 +111,8 @@ pub fn ended(job: &Job, rollback: bool, page: &Page) -> String {
     lines.join("\n")
 }
 
-fn verdict(job: &Job, rollback: bool) -> String {
+/// The same in one line, without the job's number.
+pub fn verdict(job: &Job, rollback: bool) -> String {
     let now = job.generation.map(|generation| format!("; generation {generation} is in force")).unwrap_or_default();
     let why = job.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     if rollback && job.has_gone_back() {

@@ -7,10 +7,12 @@ pub mod job;
 mod page;
 mod paint;
 mod plan;
+mod printable;
 pub mod quantity;
 mod table;
 
 pub use page::Page;
 pub use paint::{Paint, Tone};
 pub use plan::{files, plan};
+pub use printable::printable;
 pub use table::{Cell, header, plain, table};

@@ -11,6 +11,9 @@ use belay_terminal::{Cell, Page, Tone, table};
 pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
     let mut rows: Vec<Vec<Cell>> = Vec::new();
     let mut row = |name: &str, tone: Tone, text: String| rows.push(vec![(Tone::Quiet, name.into()), (tone, text)]);
+    if let Some(hostname) = &status.hostname {
+        row("device", Tone::Plain, hostname.clone());
+    }
     row("generation", Tone::Strong, status.generation.to_string());
     let back = status.previous.map_or("nothing to go back to".into(), |previous| format!("to generation {previous}"));
     row("way back", Tone::Plain, back);

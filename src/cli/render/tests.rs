@@ -279,6 +279,7 @@ fn each_end_says_what_is_so_now_and_what_to_do() {
 
 fn a_status() -> Status {
     Status {
+        hostname: None,
         version: "0.1.0".into(),
         generation: Generation(3),
         previous: Some(Generation(2)),
@@ -302,6 +303,7 @@ fn the_status_fits_a_glance() {
     agent       0.1.0
     ");
     let busy = Status {
+        hostname: Some("kitchen".into()),
         previous: None,
         job: Some(job(crate::control::tests::update_of("demo-app\nother=1.0\nmore"), JobState::Applying)),
         progress: Some(Progress {
@@ -317,6 +319,7 @@ fn the_status_fits_a_glance() {
         ..a_status()
     };
     assert_snapshot!(status(&busy, &page()), @r"
+    device      kitchen
     generation  3
     way back    nothing to go back to
     running     job 7, update of demo-app and 2 more: applying 42 %, unpacking demo-app

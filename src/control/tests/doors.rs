@@ -34,7 +34,13 @@ async fn a_stranger_on_the_socket_is_refused_everything() {
 async fn tcp_needs_the_token_for_whatever_the_old_controller_does_not_ask() {
     let mut world = World::new(commits);
     for (method, path) in [
-        ("GET", "/status"),
+        ("POST", "/status"),
+        ("GET", "/status/"),
+        ("POST", "/jobs/1"),
+        ("GET", "/jobs/"),
+        ("GET", "/jobs/one"),
+        ("GET", "/jobs/1/other"),
+        ("GET", "/jobs//events"),
         ("GET", "/history"),
         ("GET", "/metrics"),
         ("GET", "/healthz"),
@@ -78,6 +84,31 @@ async fn the_legacy_door_is_open_to_its_networks_alone() {
     assert!(answer.ends_with(r#"{"status":"Update completed"}"#), "{answer}");
     while let Ok((_, door, _)) = world.asked.try_recv() {
         assert_eq!(door, Door::Legacy);
+    }
+}
+
+#[tokio::test]
+async fn whoever_may_order_without_a_credential_may_see_how_far_it_is() {
+    let mut world = World::new(commits);
+    for (path, there) in [("/status", 200), ("/jobs/1", 404), ("/jobs/1/events", 404)] {
+        for (address, status) in [("192.168.1.5", there), ("192.168.2.5", 401), ("127.0.0.1", 401)] {
+            let answer = world.from(address, empty(request("GET", path))).await;
+            assert_eq!(answer.status(), status, "{address} {path}");
+        }
+        let page = empty(request("GET", path).header("origin", "http://evil.example"));
+        assert_eq!(code(world.from("192.168.1.5", page).await).await, "403 foreign_origin", "{path}");
+        let rebound = HttpRequest::get(path).header("host", "evil.example:5000");
+        assert_eq!(code(world.from("192.168.1.5", empty(rebound)).await).await, "421 wrong_host", "{path}");
+    }
+    assert!(world.asked.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn every_answer_says_whose_it_is_and_no_version() {
+    let world = World::new(commits);
+    for (address, path) in [("192.168.1.5", "/ping"), ("192.168.2.5", "/ping"), ("192.168.1.5", "/nowhere")] {
+        let answer = world.from(address, empty(request("GET", path))).await;
+        assert_eq!(answer.headers()["server"], "belay-agent", "{address} {path}");
     }
 }
 

@@ -167,7 +167,7 @@ async fn status_and_history_show_what_the_view_holds() {
     assert_snapshot!(text(world.local(empty(get("/status"))).await).await, @r#"
     200 OK
     content-type: application/json
-    {"version":"0.1.0","generation":1,"previous":0,"needs_attention":false,"job":{"id":2,"request":{"kind":"update","packages":["demo-app"],"dry_run":false,"approve":[]},"door":"socket","state":"planning","message":"","created_at":"2026-01-02T03:04:05Z"},"progress":{"job":2,"phase":"planning","percent":50.0,"detail":"reading"},"queued":null,"last":{"id":1,"request":{"kind":"update","packages":["demo-app"],"dry_run":false,"approve":[]},"door":"socket","state":"committed","message":"","created_at":"2026-01-02T03:04:05Z"},"warnings":["a door is open","slot B was torn"]}
+    {"hostname":"kitchen","version":"0.1.0","generation":1,"previous":0,"needs_attention":false,"job":{"id":2,"request":{"kind":"update","packages":["demo-app"],"dry_run":false,"approve":[]},"door":"socket","state":"planning","message":"","created_at":"2026-01-02T03:04:05Z"},"progress":{"job":2,"phase":"planning","percent":50.0,"detail":"reading"},"queued":null,"last":{"id":1,"request":{"kind":"update","packages":["demo-app"],"dry_run":false,"approve":[]},"door":"socket","state":"committed","message":"","created_at":"2026-01-02T03:04:05Z"},"warnings":["a door is open","slot B was torn"]}
     "#);
     assert_snapshot!(text(world.local(empty(get("/history"))).await).await, @r#"
     200 OK

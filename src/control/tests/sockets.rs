@@ -72,7 +72,7 @@ async fn tcp_takes_a_token_or_a_legacy_call() {
     let answer = call("GET /rollback", "").await;
     assert!(answer.ends_with(r#"{"status":"Rollback completed"}"#), "{answer}");
     assert_eq!(world.asked.recv().await.unwrap().1, Door::Legacy);
-    assert!(call("GET /status", "").await.starts_with("HTTP/1.1 401 Unauthorized"));
+    assert!(call("GET /history", "").await.starts_with("HTTP/1.1 401 Unauthorized"));
     let answer = call("POST /rollback", &format!("authorization: Bearer {TOKEN}\r\ncontent-length: 0\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
     assert_eq!(world.asked.recv().await.unwrap().1, Door::Tcp);
