@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::command::output;
+use crate::network::Door;
 use crate::notify::assert_socket_path;
 use crate::ownership::write;
 use crate::process::Process;
@@ -24,6 +25,7 @@ pub struct Launch<'a> {
     server: String,
     host: String,
     environment: Vec<(String, String)>,
+    door: Option<Door>,
 }
 
 /// A running `belay-agent run`.
@@ -53,7 +55,15 @@ impl<'a> Launch<'a> {
             server: String::new(),
             host: "mode = \"in_process\"\n".to_owned(),
             environment: Vec::new(),
+            door: None,
         }
+    }
+
+    /// Lets the daemon live on a network of its own.
+    #[must_use]
+    pub fn at(mut self, door: &Door) -> Self {
+        self.door = Some(door.clone());
+        self
     }
 
     /// Runs daemon and privileged half as two processes, joined by a socket in the sandbox.
@@ -146,7 +156,11 @@ impl<'a> Launch<'a> {
 
     /// Starts the daemon without waiting, for one that is expected to die on the way.
     pub fn spawn(self) -> Agent<'a> {
-        let process = Process::start(self.sandbox, "agent", &self.command(&["run"]));
+        let command = self.command(&["run"]);
+        let process = match &self.door {
+            None => Process::start(self.sandbox, "agent", &command),
+            Some(door) => Process::start_behind(door, self.sandbox, "agent", &command),
+        };
         Agent { launch: self, process }
     }
 

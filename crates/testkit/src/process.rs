@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::command::{command, ordinary_user};
+use crate::network::Door;
 use crate::notify::NotifySocket;
 use crate::ownership::hand_over;
 use crate::process_tree::{MARKER, Marker, Tree};
@@ -57,6 +58,18 @@ impl Process {
             user: ordinary_user(),
         };
         Self::start_at(place, name, command)
+    }
+
+    /// Starts `command` on a sandbox, on the network behind a door.
+    pub(crate) fn start_behind(door: &Door, sandbox: &Sandbox, name: &str, command: &Command) -> Self {
+        // Only root enters another network; behind it the command becomes the ordinary user's again.
+        let place = Place {
+            dir: sandbox.dir().to_owned(),
+            run_dir: sandbox.run_dir(),
+            marker: sandbox.marker(),
+            user: Some((0, 0)),
+        };
+        Self::start_at(place, name, &door.through(command))
     }
 
     /// Starts `command` in a session of its own, its output in a log file under the place's run folder.

@@ -37,10 +37,29 @@ pub fn dpkg_repack() -> Option<PathBuf> {
     if program_dir.join("dpkg-repack").is_file() {
         return Some(program_dir);
     }
-    match download("dpkg-repack", &cache) {
+    match download(&["dpkg-repack"], &cache) {
         Ok(()) => Some(program_dir),
         Err(reason) => {
             report(&format!("no dpkg-repack: {reason}"));
+            None
+        }
+    }
+}
+
+/// Returns a folder in which Debian packages lie unpacked, `None` (with the reason printed) when they cannot be had.
+///
+/// They are downloaded once per boot from the machine's own apt sources on a private apt state; nothing is installed, no
+/// maintainer script runs, and what they depend on has to be named as well.
+pub fn unpacked(packages: &[&str]) -> Option<PathBuf> {
+    let digest = short_digest(packages.join(" ").as_bytes());
+    let cache = cache_dir().join(format!("{}-{digest}-{}", packages.first()?, boot_id()));
+    if cache.is_dir() {
+        return Some(cache);
+    }
+    match download(packages, &cache) {
+        Ok(()) => Some(cache),
+        Err(reason) => {
+            report(&format!("no {}: {reason}", packages.join(" ")));
             None
         }
     }
@@ -77,8 +96,8 @@ pub fn reachable_copy(program: &Path) -> PathBuf {
     version.join(name)
 }
 
-/// Downloads a package from the machine's own sources, without installing it, and unpacks it to `target`.
-fn download(package: &str, target: &Path) -> Result<(), String> {
+/// Downloads packages from the machine's own sources, without installing them, and unpacks them to `target`.
+fn download(packages: &[&str], target: &Path) -> Result<(), String> {
     let state = temp_dir_in(&base_dir(), "belay-apt-");
     let dir = state.path();
     for folder in ["state/lists/partial", "cache/archives/partial", "etc/apt.conf.d", "etc/preferences.d", "unpacked"] {
@@ -101,15 +120,17 @@ fn download(package: &str, target: &Path) -> Result<(), String> {
     };
     // One unreachable source among several must not matter: what counts is whether the package can be had.
     let _ = run("apt-get", &["-q", "update"]);
-    run("apt-get", &["-q", "download", package])?;
-    let deb = fs::read_dir(dir)
-        .map_err(|error| error.to_string())?
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-        .ok_or("apt-get download left no file")?;
-    let deb = deb.to_str().ok_or("the temporary folder's path is not text")?;
-    run("dpkg", &["-x", deb, "unpacked"])?;
+    run("apt-get", &[&["-q", "download"], packages].concat())?;
+    let files = fs::read_dir(dir).map_err(|error| error.to_string())?.flatten().map(|entry| entry.path());
+    let debs: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "deb")).collect();
+    if debs.len() != packages.len() {
+        return Err(format!("apt-get download left {} files for {packages:?}", debs.len()));
+    }
+    for deb in debs {
+        let deb = deb.to_str().ok_or("the temporary folder's path is not text")?;
+        run("dpkg", &["-x", deb, "unpacked"])?;
+    }
     settle(&dir.join("unpacked"), target)
 }
 

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use belay_testkit::demo::{Broken, Programs, Transcript, tell, tell_of_a_bundle, tell_of_a_fleet};
+use belay_testkit::demo::{Broken, Programs, Transcript, tell, tell_of_a_bundle, tell_of_a_fleet, tell_of_a_network};
 use belay_testkit::soak::run::words_of;
 
 fn main() -> ExitCode {
@@ -34,6 +34,7 @@ fn play(transcript: &mut Transcript, programs: &[PathBuf]) -> Result<(), Broken>
             let programs = Programs { agent, server, ctl };
             tell_of_a_fleet(transcript, programs)?;
             tell_of_a_bundle(transcript, programs)?;
+            tell_of_a_network(transcript, programs)?;
         }
         _ => {
             let usage = "say where the programs are: demo target/debug/belay-agent [target/debug/belay-server target/debug/belayctl]";

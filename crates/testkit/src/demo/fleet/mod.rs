@@ -4,6 +4,6 @@ mod place;
 mod stage;
 mod story;
 
-pub(super) use place::Place;
+pub(super) use place::{NAMES, Place};
 pub(super) use stage::FleetStage;
 pub use story::{Programs, tell_of_a_fleet};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Launch};
 use crate::demo::device;
 use crate::sandbox::Sandbox;
 
@@ -26,13 +26,16 @@ impl Place {
 
     /// Starts the agent on it.
     pub(in crate::demo) fn start(&self, agent: &Path) -> Agent<'_> {
+        self.launch(agent).start()
+    }
+
+    /// Describes the agent on it, with the station's own self-test as a health check.
+    pub(in crate::demo) fn launch(&self, agent: &Path) -> Launch<'_> {
         let self_test = self.sandbox.path("usr/lib/weather/bin/self-test");
-        crate::agent::Launch::new(&self.sandbox, agent)
-            .toml(&format!(
-                "[health]\nsettle_s = 0.2\n[[health.check]]\nname = \"self-test\"\ncommand = [{self_test:?}]\n\
-                 grace_s = 0\ninterval_s = 0.1\nretries = 1\nsettle_s = 0.2"
-            ))
-            .start()
+        Launch::new(&self.sandbox, agent).toml(&format!(
+            "[health]\nsettle_s = 0.2\n[[health.check]]\nname = \"self-test\"\ncommand = [{self_test:?}]\n\
+             grace_s = 0\ninterval_s = 0.1\nretries = 1\nsettle_s = 0.2"
+        ))
     }
 
     /// Makes a recorder: a device with a userland of its own, on which no program runs yet.
@@ -52,7 +55,7 @@ impl Place {
         let program = self.sandbox.path("usr/local/bin/recorder");
         let keys = self.keys();
         crate::ownership::create_dir(&keys);
-        crate::agent::Launch::new(&self.sandbox, agent)
+        Launch::new(&self.sandbox, agent)
             .server_setting("device_type = \"RTSP-Recorder\"\ndistribution = \"232\"")
             .toml(&format!(
                 "[bundle]\nkeys = {keys:?}\n[health]\nsettle_s = 0.2\n[[health.check]]\nname = \"recorder\"\n\
