@@ -5,7 +5,7 @@ mod reply;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_RANGE, RANGE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +17,9 @@ pub(crate) use reply::Reply;
 
 /// How long the server may take for one answer.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// After so long without a sign of life a connection is asked whether anybody is there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// How long an archive may be on its way.
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
@@ -56,7 +59,13 @@ impl Client {
                 .map_err(|error| CtlError::Usage(format!("{} holds no certificate: {error}", path.display())))?,
             None => Vec::new(),
         };
-        let http = || reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none());
+        let http = || {
+            let http = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none());
+            // A server that vanishes in the middle of something long is noticed.
+            let http = http.tcp_keepalive(KEEPALIVE).tcp_keepalive_interval(KEEPALIVE).tcp_keepalive_retries(4);
+            // What is for this machine alone goes to no proxy.
+            if is_loopback(&server) { http.no_proxy() } else { http }
+        };
         let built = match server.scheme() {
             // Nothing is trusted where nothing is encrypted: the system need not have a single certificate.
             "http" => http().tls_certs_only([]).build(),
@@ -151,6 +160,25 @@ impl Client {
         Err(Reply::read(response).await.map_err(|error| self.unreachable(&error))?.refusal())
     }
 
+    /// Opens the rest of something long from that byte on, all of it where its entity tag is another; what else is
+    /// answered is for the caller to judge.
+    pub(crate) async fn open_from(
+        &self,
+        path: &[&str],
+        from: u64,
+        etag: &str,
+    ) -> Result<Result<Response, Reply>, CtlError> {
+        let mut request = self.request(Method::GET, path).timeout(LONG);
+        if from > 0 {
+            request = request.header(RANGE, format!("bytes={from}-")).header(IF_RANGE, etag);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(Ok(response));
+        }
+        Reply::read(response).await.map(Err).map_err(|error| self.unreachable(&error))
+    }
+
     /// The next piece of it.
     pub(crate) async fn next(&self, response: &mut Response) -> Result<Option<Vec<u8>>, CtlError> {
         let piece = response.chunk().await.map_err(|error| self.unreachable(&error))?;
@@ -189,8 +217,17 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> CtlError {
-        CtlError::Unreachable { url: self.server.to_string(), problem: chain(error) }
+        CtlError::Unreachable { url: self.server.to_string(), problem: root(error) }
     }
+}
+
+/// What it came from in the end; what lies between names the address again and again.
+fn root(error: &dyn std::error::Error) -> String {
+    let mut root = error;
+    while let Some(cause) = root.source() {
+        root = cause;
+    }
+    root.to_string()
 }
 
 fn parse(text: &str) -> Result<Url, CtlError> {

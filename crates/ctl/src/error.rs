@@ -85,13 +85,26 @@ pub enum CtlError {
     #[error("{0}")]
     Usage(String),
     /// The server does not answer.
-    #[error("{url} does not answer: {problem}")]
+    #[error("{url} does not answer: {problem}; {}", unanswered(.problem))]
     Unreachable {
         /// The server.
         url: String,
         /// What happened.
         problem: String,
     },
+    /// Something answers, and the server behind it is not up.
+    #[error("{url} answers {status}: {}", away(.said.as_ref()))]
+    Away {
+        /// The address.
+        url: String,
+        /// The status.
+        status: u16,
+        /// What the server says itself.
+        said: Option<ApiError>,
+    },
+    /// The server failed; what was asked for may be done by half.
+    #[error("{}; look what came of it before you ask again", refused(.0))]
+    Broken(ApiError),
     /// The server refused.
     #[error("{}", refused(.0))]
     Refused(ApiError),
@@ -129,7 +142,8 @@ impl CtlError {
             Self::Key { .. } => "key",
             Self::Damaged(_) => "damaged",
             Self::Unreachable { .. } => "unreachable",
-            Self::Refused(error) => &error.error,
+            Self::Away { said: Some(error), .. } | Self::Broken(error) | Self::Refused(error) => &error.error,
+            Self::Away { said: None, .. } => "unreachable",
             Self::Garbage { .. } => "bad_answer",
             Self::Runtime { .. } => "internal",
         }
@@ -150,8 +164,9 @@ impl CtlError {
             | Self::Damaged(_)
             | Self::Usage(_)
             | Self::Garbage { .. }
+            | Self::Broken(_)
             | Self::Runtime { .. } => Exit::Failed,
-            Self::Unreachable { .. } => Exit::Unreachable,
+            Self::Unreachable { .. } | Self::Away { .. } => Exit::Unreachable,
             Self::Refused(_) => Exit::Refused,
         }
     }
@@ -160,11 +175,25 @@ impl CtlError {
 fn refused(error: &ApiError) -> String {
     match &error.field {
         None => match error.error.as_str() {
-            "no_token" | "bad_token" => {
+            "no_token" | "unauthorized" | "token_revoked" | "token_expired" => {
                 format!("{} ({}): `belayctl login` keeps another token", error.message, error.error)
             }
             code => format!("{} ({code})", error.message),
         },
         Some(field) => format!("{field}: {} ({})", error.message, error.error),
+    }
+}
+
+fn away(said: Option<&ApiError>) -> String {
+    let nobody = || "the server behind it is not up; try again later".to_owned();
+    said.map_or_else(nobody, |error| format!("{}; try again later", refused(error)))
+}
+
+/// What to do where nobody answers.
+fn unanswered(problem: &str) -> &'static str {
+    if problem.contains("certificate") {
+        "give --ca-file with the certificate of its authority, if that is a private one"
+    } else {
+        "is the address right, and is the server up?"
     }
 }

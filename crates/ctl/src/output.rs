@@ -5,7 +5,7 @@ mod flat;
 use std::io::{self, IsTerminal, Write, stderr};
 
 use belay_protocol::admin::ApiError;
-use belay_terminal::{Page, Paint};
+use belay_terminal::{Page, Paint, printable};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -42,7 +42,7 @@ impl Output {
     /// Writes one answer: for people as `text` makes it, else as it is.
     pub(crate) fn answer<T: Serialize>(&self, value: &T, text: impl FnOnce(&T, &Page) -> String) {
         match self.format {
-            Format::Text => say(&text(value, &self.page)),
+            Format::Text => say(&printable(&text(value, &self.page))),
             Format::Json => say_json(value),
             Format::Csv => say(&flat::csv(&json(value))),
         }
@@ -51,7 +51,7 @@ impl Output {
     /// Tells a person what happens meanwhile: a line on standard error, so that the answer can be piped.
     pub(crate) fn tell(&self, line: &str) {
         if self.is_for_people() {
-            let _ = writeln!(stderr().lock(), "{line}");
+            let _ = writeln!(stderr().lock(), "{}", printable(line));
         }
     }
 
@@ -101,10 +101,10 @@ fn json(value: &impl Serialize) -> serde_json::Value {
 pub fn failed(error: &CtlError, format: Format) -> Exit {
     match format {
         Format::Text | Format::Csv => {
-            let _ = writeln!(stderr().lock(), "belayctl: {error}");
+            let _ = writeln!(stderr().lock(), "belayctl: {}", printable(&error.to_string()));
         }
         Format::Json => say_json(&match error {
-            CtlError::Refused(refusal) => refusal.clone(),
+            CtlError::Refused(said) | CtlError::Broken(said) | CtlError::Away { said: Some(said), .. } => said.clone(),
             other => ApiError { error: other.code().to_owned(), message: other.to_string(), field: None },
         }),
     }

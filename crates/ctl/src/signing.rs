@@ -36,10 +36,21 @@ pub(crate) fn sign(key: &Path, text: &str, name: &str) -> Result<String, CtlErro
 
 /// Whether the key in this file signed a text.
 pub(crate) fn verify(key: &Path, text: &str, signature: &Path) -> Result<(), CtlError> {
+    verify_text(key, text, &read(signature)?, signature)
+}
+
+/// The same, where the signature is at hand; `shown` is what messages call it.
+pub(crate) fn verify_text(key: &Path, text: &str, signature: &str, shown: &Path) -> Result<(), CtlError> {
     let public = PublicKeyBox::from_string(&read(key)?).and_then(PublicKeyBox::into_public_key);
     let public = public.map_err(|error| failed(key, &error))?;
-    let signed = SignatureBox::from_string(&read(signature)?).map_err(|error| failed(signature, &error))?;
-    minisign::verify(&public, &signed, Cursor::new(text), true, false, true).map_err(|error| failed(signature, &error))
+    let signed = SignatureBox::from_string(signature).map_err(|error| failed(shown, &error))?;
+    minisign::verify(&public, &signed, Cursor::new(text), true, false, true).map_err(|error| failed(shown, &error))
+}
+
+/// The number of the key that made a signature; none where it is none.
+pub(crate) fn key_of(signature: &str) -> Option<[u8; 8]> {
+    let signature = SignatureBox::from_string(signature).ok()?;
+    signature.keynum().try_into().ok()
 }
 
 /// Where the signature of a file is, where nobody says: `manifest.sig` for `manifest.json`.

@@ -1,4 +1,5 @@
-//! Writes man pages and shell completions into a folder: `manuals FOLDER`. Packages are made of it.
+//! Writes man pages, shell completions and the schema of belayctl's answers into a folder: `manuals FOLDER`. Packages are
+//! made of it.
 //!
 //! What a program understands is asked of its own definition, so that no page can tell of something else.
 
@@ -34,7 +35,9 @@ fn write_all(folder: &Path) -> io::Result<()> {
     for program in program::all() {
         write_program(folder, &program)?;
     }
-    Ok(())
+    let mut schema = File::create(folder.join("answers.schema.json"))?;
+    serde_json::to_writer_pretty(&mut schema, &belayctl::schema())?;
+    schema.write_all(b"\n")
 }
 
 fn write_program(folder: &Path, program: &Program) -> io::Result<()> {

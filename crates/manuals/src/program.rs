@@ -92,14 +92,27 @@ fn ctl() -> Program {
     Program {
         name: "belayctl",
         command: belayctl::Arguments::command(),
-        description: "It asks a belay-server(1) over its operator API and shows the answer. Keys to sign with are made \
-            and used here as well, without any server.",
+        description: "It asks a belay-server(1) over its operator API and shows the answer: as text, or as JSON or CSV \
+            for programs. Devices on the local network it finds and updates without any server, old ones included, and \
+            keys to sign with are made and used here as well.",
         environment: &[
-            ("BELAY_SERVER", "The server, where --server is not given."),
-            ("BELAY_TOKEN", "The operator token, where --token-file is not given."),
+            ("BELAY_SERVER, MEETING_API_URL", "The server, where neither --server nor --profile is given."),
+            ("BELAY_PROFILE", "The profile, where no server is named either."),
+            (
+                "BELAY_TOKEN, MEETING_AUTH_TOKEN, MEETING_TOKEN",
+                "The operator token, where --token-file is not given; the first that is set.",
+            ),
             ("BELAY_CA_FILE", "Certificates to trust, where --ca-file is not given."),
+            ("BELAY_KEY_PASSWORD", "The password of a secret key."),
+            ("NO_COLOR", "No colours, where it is set and not empty."),
         ],
-        files: &[],
+        files: &[
+            ("~/.config/belay/profiles.toml", "The servers that `login` keeps under names."),
+            ("~/.config/belay/keyring.toml", "Their tokens. It is not used where others can read it."),
+            ("~/.config/belay/site.toml", "The devices of a local network, as `lan scan --save` writes them."),
+            ("~/.local/state/belay/published.json", "What `release watch` has published."),
+            ("/usr/share/belayctl/answers.schema.json", "What the JSON answers look like."),
+        ],
         see_also: "belay-server(1), belay-agent(1)",
         settings: None,
     }

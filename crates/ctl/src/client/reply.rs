@@ -49,11 +49,17 @@ impl Reply {
         serde_json::from_slice(text).map_err(|_| CtlError::Garbage { url: self.url, status: self.status })
     }
 
-    /// Why it is not given.
+    /// Why it is not given: what the server refuses changed nothing there, what it failed at may have.
     pub(crate) fn refusal(self) -> CtlError {
-        match self.body::<ApiError>() {
-            Some(refusal) => CtlError::Refused(refusal),
-            None => CtlError::Garbage { url: self.url, status: self.status },
+        match (self.status, self.body::<ApiError>()) {
+            // The server is not up, or nobody behind the proxy is.
+            (502..=504, said) => CtlError::Away { url: self.url, status: self.status, said },
+            (500..=599, Some(said)) if said.error != "disk_full" => CtlError::Broken(said),
+            (_, Some(refusal)) => CtlError::Refused(refusal),
+            (_, None) => CtlError::Garbage { url: self.url, status: self.status },
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

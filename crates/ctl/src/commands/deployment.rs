@@ -5,9 +5,10 @@ use belay_protocol::admin::{
     CreateDeployment, DecisionView, DeploymentView, DeviceProgress, Expand, FilterText, Policy, Preview, Strategy,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{all, watch};
-use crate::arguments::{self, Deployment, StrategyName};
+use super::{all, named, watch};
+use crate::arguments::{self, Deployment, StrategyName, WatchArguments};
 use crate::client::Client;
 use crate::error::CtlError;
 use crate::exit::Exit;
@@ -15,7 +16,7 @@ use crate::output::Output;
 use crate::render;
 
 /// A deployment with everything that is known of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Full {
     /// The deployment.
     pub(crate) deployment: DeploymentView,
@@ -25,32 +26,68 @@ pub(crate) struct Full {
     pub(crate) decisions: Vec<DecisionView>,
 }
 
+/// A deployment that is no more.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeletedDeployment {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub(crate) deleted: DeploymentId,
+}
+
 pub(super) async fn run(client: &Client, output: &Output, verb: Deployment) -> Result<Exit, CtlError> {
-    match verb {
-        Deployment::Create(create) => create_one(client, output, *create).await?,
+    let (id, verb) = match verb {
+        Deployment::Create(create) => return create_one(client, output, *create).await,
         Deployment::List { status } => {
             let deployments: Vec<DeploymentView> = all(client, &["deployments"], &[("status", status)]).await?;
             output.answer(&deployments, |deployments, page| render::deployment::list(deployments, page));
+            return Ok(Exit::Done);
         }
-        Deployment::Show { id } => output.answer(&full(client, &id).await?, render::deployment::full),
-        Deployment::Watch { id, until_wave } => return watch::watch(client, output, &id, until_wave).await,
-        Deployment::Start { id } => order(client, output, &id, "start").await?,
-        Deployment::Pause { id } => order(client, output, &id, "pause").await?,
-        Deployment::Resume { id } => order(client, output, &id, "resume").await?,
-        Deployment::Cancel { id } => order(client, output, &id, "cancel").await?,
-        Deployment::Retry { id } => order(client, output, &id, "retry").await?,
-        Deployment::Rollback { id } => order(client, output, &id, "rollback").await?,
+        Deployment::Show { id } => {
+            output.answer(&full(client, &id_of(client, &id).await?).await?, render::deployment::full);
+            return Ok(Exit::Done);
+        }
+        Deployment::Watch { id, watch } => {
+            return watch::watch(client, output, &id_of(client, &id).await?, &watch).await;
+        }
+        Deployment::Start { id, watch: true } => {
+            let id = id_of(client, &id).await?;
+            return start_and_watch(client, output, &id).await;
+        }
         Deployment::Expand { id, percent } => {
+            let id = id_of(client, &id).await?;
             let path = ["deployments", id.as_str(), "expand"];
             let deployment: DeploymentView = client.post(&path, &Expand { percent }).await?;
             output.answer(&deployment, render::deployment::made);
+            return Ok(Exit::Done);
         }
         Deployment::Delete { id } => {
-            client.delete(&["deployments", id.as_str()]).await?;
-            output.answer(&id, |id, _| format!("deployment {id} is forgotten"));
+            let deleted = id_of(client, &id).await?;
+            client.delete(&["deployments", deleted.as_str()]).await?;
+            let gone = DeletedDeployment { deleted };
+            output.answer(&gone, |gone, _| format!("deployment {} is forgotten", gone.deleted));
+            return Ok(Exit::Done);
         }
-    }
+        Deployment::Start { id, watch: false } => (id, "start"),
+        Deployment::Pause { id } => (id, "pause"),
+        Deployment::Resume { id } => (id, "resume"),
+        Deployment::Cancel { id } => (id, "cancel"),
+        Deployment::Retry { id } => (id, "retry"),
+        Deployment::Rollback { id } => (id, "rollback"),
+    };
+    let id = id_of(client, &id).await?;
+    let deployment: DeploymentView = client.order(&["deployments", id.as_str(), verb]).await?;
+    output.answer(&deployment, render::deployment::made);
     Ok(Exit::Done)
+}
+
+async fn id_of(client: &Client, text: &str) -> Result<DeploymentId, CtlError> {
+    named::deployment(client, text).await
+}
+
+async fn start_and_watch(client: &Client, output: &Output, id: &DeploymentId) -> Result<Exit, CtlError> {
+    let started: DeploymentView = client.order(&["deployments", id.as_str(), "start"]).await?;
+    output.tell(&render::deployment::made(&started, &output.page_of_news()));
+    watch::watch(client, output, id, &WatchArguments::default()).await
 }
 
 /// Everything that is known of a deployment.
@@ -61,26 +98,29 @@ pub(super) async fn full(client: &Client, id: &DeploymentId) -> Result<Full, Ctl
     Ok(Full { deployment, devices, decisions })
 }
 
-async fn order(client: &Client, output: &Output, id: &DeploymentId, verb: &str) -> Result<(), CtlError> {
-    let deployment: DeploymentView = client.order(&["deployments", id.as_str(), verb]).await?;
-    output.answer(&deployment, render::deployment::made);
-    Ok(())
-}
-
-async fn create_one(client: &Client, output: &Output, asked: arguments::CreateDeployment) -> Result<(), CtlError> {
-    let (start, dry_run) = (asked.start, asked.dry_run);
+async fn create_one(client: &Client, output: &Output, asked: arguments::CreateDeployment) -> Result<Exit, CtlError> {
+    let arguments::CreateDeployment { start, watch, dry_run, .. } = asked;
     let deployment = body(asked)?;
     if dry_run {
         let preview: Preview = client.post(&["deployments", "preview"], &deployment).await?;
         output.answer(&preview, render::deployment::preview);
-        return Ok(());
+        return Ok(Exit::Done);
     }
     let mut made: DeploymentView = client.post(&["deployments"], &deployment).await?;
+    // Whoever asks for all at once has started it by that.
+    let waits = deployment.strategy != Strategy::Immediate;
+    if watch && waits {
+        return start_and_watch(client, output, &made.id).await;
+    }
+    if watch {
+        output.tell(&render::deployment::made(&made, &output.page_of_news()));
+        return watch::watch(client, output, &made.id, &WatchArguments::default()).await;
+    }
     if start {
         made = client.order(&["deployments", made.id.as_str(), "start"]).await?;
     }
     output.answer(&made, render::deployment::made);
-    Ok(())
+    Ok(Exit::Done)
 }
 
 fn body(asked: arguments::CreateDeployment) -> Result<CreateDeployment, CtlError> {
@@ -96,6 +136,11 @@ fn body(asked: arguments::CreateDeployment) -> Result<CreateDeployment, CtlError
         max_failure_percent: asked.fail_over.unwrap_or(usual.max_failure_percent),
         max_in_flight: asked.in_flight.unwrap_or(usual.max_in_flight),
         retries: asked.retries.unwrap_or(usual.retries),
+        min_sample: asked.min_sample.unwrap_or(usual.min_sample),
+        spread_s: asked.spread.unwrap_or(usual.spread_s),
+        start_at: asked.start_at,
+        windows: asked.windows,
+        time_zone: asked.time_zone,
         ..usual
     };
     let (version_operator, current_version) = asked.current.as_deref().map(split).transpose()?.unzip();

@@ -1,27 +1,88 @@
-//! `belayctl enrol …` and `belayctl enrolment-token …`
+//! `belayctl enrol …`
 
-use belay_protocol::admin::EnrolmentTokenView;
+mod bulk;
+mod far_end;
+mod table;
 
-use super::all;
-use crate::arguments::{Enrol, EnrolmentToken};
-use crate::client::Client;
+use belay_protocol::DeviceId;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::arguments::Enrol;
+use crate::client::Target;
 use crate::error::CtlError;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::render;
 
-pub(super) async fn run(_client: &Client, _output: &Output, verb: Enrol) -> Result<Exit, CtlError> {
-    match verb {
-        Enrol::Bulk { devices } => Err(CtlError::Usage(format!("{} is not read yet", devices.display()))),
+/// What came of one device of the table.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct EnrolledDevice {
+    /// Its address, as in the table.
+    pub(crate) host: String,
+    /// What the table calls it.
+    pub(crate) hostname: String,
+    /// What came of it.
+    pub(crate) result: EnrolResult,
+    /// Its name on the server.
+    #[schema(value_type = Option<String>)]
+    pub(crate) device: Option<DeviceId>,
+    /// Why, or what is still to be done.
+    pub(crate) reason: Option<String>,
+}
+
+/// What came of one device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EnrolResult {
+    /// It is known to the server now.
+    Enrolled,
+    /// It was before.
+    WasEnrolled,
+    /// It is not, and the reason says why.
+    Failed,
+    /// It does not answer.
+    Unreachable,
+}
+
+impl EnrolResult {
+    /// Whether the server knows the device.
+    pub(crate) fn is_well(self) -> bool {
+        match self {
+            Self::Enrolled | Self::WasEnrolled => true,
+            Self::Failed | Self::Unreachable => false,
+        }
     }
 }
 
-pub(super) async fn tokens(client: &Client, output: &Output, verb: EnrolmentToken) -> Result<(), CtlError> {
-    match verb {
-        EnrolmentToken::List => {
-            let tokens: Vec<EnrolmentTokenView> = all(client, &["enrolment-tokens"], &[]).await?;
-            output.answer(&tokens, |tokens, page| render::access::enrolment_tokens(tokens, page));
-        }
+/// What came of one device, wherever it is.
+#[derive(Debug, Clone)]
+struct Outcome {
+    result: EnrolResult,
+    device: Option<DeviceId>,
+    reason: Option<String>,
+}
+
+impl Outcome {
+    fn enrolled(device: DeviceId, is_let_in: bool) -> Self {
+        let waits = format!("it waits to be let in: `belayctl device approve {device}`");
+        Self { result: EnrolResult::Enrolled, device: Some(device), reason: (!is_let_in).then_some(waits) }
     }
-    Ok(())
+
+    fn was_enrolled(device: DeviceId) -> Self {
+        Self { result: EnrolResult::WasEnrolled, device: Some(device), reason: None }
+    }
+
+    fn failed(reason: String) -> Self {
+        Self { result: EnrolResult::Failed, device: None, reason: Some(reason) }
+    }
+
+    fn unreachable(reason: String) -> Self {
+        Self { result: EnrolResult::Unreachable, device: None, reason: Some(reason) }
+    }
+}
+
+pub(super) async fn run(target: &Target, output: &Output, verb: Enrol) -> Result<Exit, CtlError> {
+    match verb {
+        Enrol::Bulk(bulk) => bulk::run(target, output, &bulk).await,
+    }
 }

@@ -43,7 +43,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CtlError> {
     match arguments.command {
         // Of these nobody is asked, so nobody has to be named.
         Command::Key(verb) => key::run(output, verb)?,
-        Command::Lan(verb) => return lan::run(output, connection.token_file.as_deref(), verb).await,
+        Command::Lan(verb) => return lan::run(output, connection, verb).await,
         Command::Release(Release::Publish(publish)) => return publish::run(connection, output, &publish).await,
         Command::Release(Release::Watch(watch)) => return watch_folder::run(connection, output, *watch).await,
         Command::Login(login) => login::login(connection, output, login).await?,

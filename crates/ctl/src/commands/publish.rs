@@ -1,125 +1,174 @@
-//! `belayctl release publish`: the manifest is made and signed here, the archive sent before the release.
+//! `belayctl release publish`: the source is looked at and packed, the manifest made and signed here, the archive sent
+//! before the release.
 
-use std::path::Path;
+mod dry_run;
+mod manifest;
 
-use belay_protocol::admin::{CreateBundle, CreateManifest, CreateRelease, ReleaseName, ReleaseView};
-use belay_protocol::bundle::Manifest;
-use belay_protocol::{PackageList, Sha256};
-use serde_json::json;
+use std::path::{Path, PathBuf};
 
-use super::transfer;
-use crate::arguments::Publish;
+use belay_protocol::admin::{CreateBundle, CreateManifest, CreateRelease, ReleaseCheck, ReleaseName, ReleaseView};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::release::{is_good, of};
+use crate::arguments::{Connection, Publish};
 use crate::client::Client;
 use crate::error::CtlError;
+use crate::exit::Exit;
 use crate::output::Output;
-use crate::{clock, render, signing};
+use crate::payload::Payload;
+use crate::{profile, render, signing, transfer};
+
+pub(crate) use dry_run::{DryRun, Standing};
+
+/// What `release publish` and `release promote` answer.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Published {
+    /// The release.
+    #[serde(flatten)]
+    pub(crate) release: ReleaseView,
+    /// Whether it was not there before.
+    pub(crate) new: bool,
+    /// What devices will not like about it, a sentence each.
+    pub(crate) warnings: Vec<String>,
+    /// What the server found when it read what it keeps; none where nobody asked with --check.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) check: Option<ReleaseCheck>,
+}
+
+/// What `release publish --out` answers.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Written {
+    /// The manifest.
+    #[schema(value_type = String)]
+    pub(crate) manifest: PathBuf,
+    /// Its signature; none where nobody signed it.
+    #[schema(value_type = Option<String>)]
+    pub(crate) signature: Option<PathBuf>,
+    /// The archive, where it was packed.
+    #[schema(value_type = Option<String>)]
+    pub(crate) archive: Option<PathBuf>,
+    /// What devices will not like about it, a sentence each.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A release that is to be published.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) name: ReleaseName,
+    pub(super) payload: Payload,
+    pub(super) manifest: Option<CreateManifest>,
+    pub(super) approve: Vec<String>,
+    pub(super) notes: String,
+}
+
+pub(super) async fn run(connection: &Connection, output: &Output, publish: &Publish) -> Result<Exit, CtlError> {
+    // Before anything is read or packed: whoever has no token waits for nothing.
+    let name = publish.name.name()?;
+    let client = match (&publish.out, publish.dry_run) {
+        (Some(_), _) => None,
+        (None, true) => dry_run::client(connection, output)?,
+        (None, false) => Some(Client::new(&profile::target(connection, output)?)?),
+    };
+    let order = Order::read(publish, name, output)?;
+    order.payload.warnings.iter().for_each(|warning| output.tell(&format!("warning: {warning}")));
+    match (&publish.out, client) {
+        (Some(folder), _) => write(output, publish, &order, folder).map(|()| Exit::Done),
+        (None, client) if publish.dry_run => dry_run::run(client.as_ref(), output, &order).await,
+        (None, Some(client)) => {
+            let mut published = bring(&client, output, order).await?;
+            if publish.check {
+                published.check = Some(client.fetch(&of(&published.release.name, &["verify"]), &[]).await?);
+            }
+            output.answer(&published, render::release::published);
+            let good = published.check.as_ref().is_none_or(is_good);
+            Ok(if good { Exit::Done } else { Exit::Failed })
+        }
+        (None, None) => Err(CtlError::NoServer),
+    }
+}
 
 /// Publishes it.
-pub(super) async fn publish(client: &Client, output: &Output, publish: Publish) -> Result<(), CtlError> {
-    let content = Content::read(&publish, output)?;
-    let manifest = manifest(&publish, &content)?;
-    if let (Some(path), Some(bundle)) = (&publish.bundle, &content.bundle) {
-        transfer::send(client, path, bundle, output).await?;
+pub(super) async fn bring(client: &Client, output: &Output, order: Order) -> Result<Published, CtlError> {
+    let bundle = order.payload.bundle();
+    if let Some(bundle) = bundle {
+        transfer::send(client, &bundle.path(), &bundle.archive, output).await?;
     }
-    let release = CreateRelease {
-        name: publish.name.into(),
-        packages: content.packages,
-        bundle: content.bundle.map(|archive| CreateBundle {
-            sha256: archive.sha256,
-            size: Some(archive.size),
+    let body = CreateRelease {
+        name: order.name,
+        packages: order.payload.packages().to_vec(),
+        bundle: bundle.map(|bundle| CreateBundle {
+            sha256: bundle.archive.sha256,
+            size: Some(bundle.archive.size),
             url: None,
         }),
-        manifest,
-        approve: publish.approve,
-        notes: publish.notes,
+        manifest: order.manifest,
+        approve: order.approve,
+        notes: order.notes,
     };
-    let published: ReleaseView = client.post(&["releases"], &release).await?;
-    output.answer(&published, render::release::published);
-    Ok(())
+    let (release, new) = client.create(&["releases"], &body).await?;
+    Ok(Published { release, new, warnings: order.payload.warnings, check: None })
 }
 
-/// Only writes its manifest and signature.
-pub(super) fn write(output: &Output, publish: &Publish) -> Result<(), CtlError> {
-    let Some(folder) = &publish.out else { return Ok(()) };
-    let content = Content::read(publish, output)?;
-    let manifest = match manifest(publish, &content)? {
-        Some(manifest) => manifest,
-        None => CreateManifest { text: text(publish, &content)?, signature: None },
-    };
-    let (path, signature) = (folder.join("manifest.json"), folder.join("manifest.sig"));
-    signing::write(&path, &manifest.text)?;
-    let signed = manifest.signature.is_some();
-    if let Some(text) = &manifest.signature {
-        signing::write(&signature, text)?;
-    }
-    output.answer(&json!({"manifest": path, "signature": signed.then_some(&signature)}), |_, _| match signed {
-        true => format!("{} and {} are written", path.display(), signature.display()),
-        false => format!("{} is written, and nobody signed it", path.display()),
-    });
-    Ok(())
-}
-
-/// What is published.
-struct Content {
-    packages: Vec<String>,
-    bundle: Option<Archive>,
-}
-
-/// An archive, as it lies here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Archive {
-    pub(super) name: String,
-    pub(super) sha256: Sha256,
-    pub(super) size: u64,
-}
-
-impl Content {
-    fn read(publish: &Publish, output: &Output) -> Result<Self, CtlError> {
-        let packages = match &publish.list {
-            Some(list) => signing::read(list)?.lines().map(str::to_owned).collect(),
-            None => Vec::new(),
+impl Order {
+    fn read(publish: &Publish, name: ReleaseName, output: &Output) -> Result<Self, CtlError> {
+        let source = publish.source.as_deref().or(publish.bundle.as_deref());
+        let source = source.ok_or_else(|| CtlError::Usage("say what to publish".to_owned()))?;
+        let notes = match &publish.notes_file {
+            Some(file) => signing::read(file)?,
+            None => publish.notes.clone(),
         };
-        let bundle = publish.bundle.as_deref().map(|path| transfer::look_at(path, output)).transpose()?;
-        Ok(Self { packages, bundle })
+        let manifest = match &publish.manifest {
+            Some(path) => {
+                let signature = publish.signature.as_deref().map(signing::read).transpose()?;
+                Some(CreateManifest { text: signing::read(path)?, signature })
+            }
+            None => None,
+        };
+        let order =
+            Self { name, payload: Payload::read(source, output)?, manifest, approve: publish.approve.clone(), notes };
+        match (&publish.manifest, &publish.out) {
+            (Some(_), _) => Ok(order),
+            (None, Some(_)) => order.with_manifest(publish.sign.as_deref()),
+            (None, None) => order.vouched(publish.sign.as_deref()),
+        }
+    }
+
+    /// The same with what vouches for it; nothing does where nobody signs a package list.
+    pub(super) fn vouched(self, key: Option<&Path>) -> Result<Self, CtlError> {
+        if self.payload.bundle().is_none() && key.is_none() { Ok(self) } else { self.with_manifest(key) }
+    }
+
+    fn with_manifest(mut self, key: Option<&Path>) -> Result<Self, CtlError> {
+        self.manifest = Some(manifest::of(&self.name, &self.payload, &self.notes, key)?);
+        Ok(self)
     }
 }
 
-/// What vouches for it; none where nobody signs a package list.
-fn manifest(publish: &Publish, content: &Content) -> Result<Option<CreateManifest>, CtlError> {
-    if let Some(path) = &publish.manifest {
-        let signature = publish.signature.as_deref().map(signing::read).transpose()?;
-        return Ok(Some(CreateManifest { text: signing::read(path)?, signature }));
-    }
-    if content.bundle.is_none() && publish.sign.is_none() {
-        return Ok(None);
-    }
-    let text = text(publish, content)?;
-    let sign = |key: &Path| signing::sign(key, &text, "manifest.json");
-    let signature = publish.sign.as_deref().map(sign).transpose()?;
-    Ok(Some(CreateManifest { text, signature }))
-}
-
-fn text(publish: &Publish, content: &Content) -> Result<String, CtlError> {
-    let ReleaseName { device_type, distribution, version } = publish.name.clone().into();
-    let archive = content.bundle.as_ref();
-    let packages = match archive {
-        Some(_) => None,
-        None => Some(
-            PackageList::from_lines(content.packages.iter().map(String::as_str))
-                .map_err(|error| CtlError::Usage(error.to_string()))?,
-        ),
+/// Only writes what would be sent.
+fn write(output: &Output, publish: &Publish, order: &Order, folder: &Path) -> Result<(), CtlError> {
+    let Some(manifest) = &order.manifest else { return Ok(()) };
+    let path = folder.join("manifest.json");
+    signing::write(&path, &manifest.text)?;
+    let signature = match &manifest.signature {
+        Some(text) => {
+            let path = folder.join("manifest.sig");
+            signing::write(&path, text)?;
+            Some(path)
+        }
+        None => None,
     };
-    let manifest = Manifest {
-        version,
-        device_type,
-        distribution,
-        archive: archive.map(|archive| archive.name.clone()).unwrap_or_default(),
-        sha256: archive.map(|archive| archive.sha256),
-        size: archive.map(|archive| archive.size),
-        packages,
-        notes: publish.notes.clone(),
-        created_at: clock::now(),
+    let archive = match order.payload.bundle().filter(|bundle| bundle.is_packed_here()) {
+        Some(bundle) => {
+            let to = folder.join(&bundle.archive.name);
+            let copied = std::fs::copy(bundle.path(), &to);
+            copied.map_err(|source| CtlError::Write { path: to.clone(), source })?;
+            Some(to)
+        }
+        None => None,
     };
-    let text = serde_json::to_string_pretty(&manifest).expect("a manifest has only text keys");
-    Ok(text + "\n")
+    let warnings = order.payload.warnings.clone();
+    let written = Written { manifest: path, signature, archive, warnings };
+    output.answer(&written, |written, page| render::release::written(written, publish.sign.is_some(), page));
+    Ok(())
 }

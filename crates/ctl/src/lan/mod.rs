@@ -2,11 +2,36 @@
 //!
 //! The words are here; finding and ordering are one file each. A device is an agent of ours or the old Flask program.
 
+mod agent;
+mod announced;
+pub(crate) mod answers;
+mod carry_out;
+mod device;
+mod flask;
+mod rehearse;
+mod scan;
+mod scope;
+mod site;
+mod sweep;
+
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use belay_protocol::PackageList;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub(crate) use carry_out::carry_out;
+pub(crate) use device::look;
+pub(crate) use rehearse::rehearse;
+pub(crate) use scan::scan;
+pub(crate) use scope::Scope;
+pub(crate) use site::{Site, SiteDevice, read_token};
+
+use crate::secret::Secret;
+
+/// The port of agents and of the old program.
+pub(crate) const PORT: u16 = 5000;
 
 /// A device that answers on the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -22,11 +47,90 @@ pub(crate) struct Host {
     /// The agent's version; nothing where it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<String>,
+    /// The generation in force; nothing where the device does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) generation: Option<u64>,
+    /// What it is at, or did last, in the words of the agent's command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) last: Option<String>,
+    /// Whether it announced its name itself; then that is the one it goes by.
+    #[serde(skip)]
+    pub(crate) announced: bool,
+}
+
+impl Host {
+    /// A device of which no more is known than where it is and what.
+    pub(crate) fn new(address: SocketAddr, kind: Kind) -> Self {
+        Self { address, name: None, kind, version: None, generation: None, last: None, announced: false }
+    }
+
+    /// Adds what was learned of the same device since. What was known stays where nothing newer is.
+    pub(crate) fn learn(&mut self, newer: Self) {
+        self.kind = newer.kind;
+        if newer.announced || !self.announced {
+            self.name = newer.name.or(self.name.take());
+            self.announced = newer.announced;
+        }
+        self.version = newer.version.or(self.version.take());
+        self.generation = newer.generation.or(self.generation);
+        self.last = newer.last.or(self.last.take());
+    }
+}
+
+/// Adds a device to those known, in the order of addresses; one that is known learns.
+pub(crate) fn add(hosts: &mut Vec<Host>, host: Host) {
+    match hosts.binary_search_by_key(&host.address, |known| known.address) {
+        Ok(place) => hosts[place].learn(host),
+        Err(place) => hosts.insert(place, host),
+    }
+}
+
+/// What a scan comes upon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A device. The same one may come again with more known of it, see [`add`].
+    Device(Host),
+    /// A sentence for the person who looks on: what was not looked at, or what does not answer.
+    Remark(String),
+}
+
+/// A device that is to be told something, and the right to tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// The device.
+    pub(crate) host: Host,
+    /// Its token, where there is one. It is sent to agents only.
+    pub(crate) token: Option<Secret>,
+}
+
+impl Target {
+    /// Whether its token would cross a network, which is not encrypted.
+    pub(crate) fn is_in_clear(&self) -> bool {
+        self.token.is_some() && !self.host.address.ip().is_loopback()
+    }
+}
+
+/// How an order is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// At how many devices at once.
+    pub(crate) parallel: usize,
+    /// How long one device may take.
+    pub(crate) timeout: Duration,
+    /// Whether tokens may cross the network in clear text.
+    pub(crate) plain_http: bool,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { parallel: 16, timeout: Duration::from_secs(60 * 60), plain_http: false }
+    }
 }
 
 /// What answers on a device's port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = HostKind)]
 pub(crate) enum Kind {
     /// belay-agent, and it takes orders from here.
     Agent,
@@ -66,6 +170,7 @@ pub(crate) enum News {
 
 /// How an order ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = HostEnd)]
 pub(crate) struct End {
     /// How.
     pub(crate) outcome: Outcome,
@@ -81,6 +186,7 @@ pub(crate) struct End {
 /// How an order ended, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = HostOutcome)]
 pub(crate) enum Outcome {
     /// The device is as asked.
     Done,

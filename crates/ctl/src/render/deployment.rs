@@ -158,7 +158,8 @@ fn tone(status: DeploymentStatus) -> Tone {
     }
 }
 
-fn device_tone(status: &str) -> Tone {
+/// What a device's bucket means.
+pub(crate) fn device_tone(status: &str) -> Tone {
     match status {
         "completed" => Tone::Good,
         "failed" | "silent" => Tone::Bad,
@@ -170,8 +171,8 @@ fn device_tone(status: &str) -> Tone {
 
 fn decision_tone(decision: &str) -> Tone {
     match decision {
-        "complete" => Tone::Good,
-        "halt" | "fail" => Tone::Bad,
+        "finish" => Tone::Strong,
+        "halt" | "give_up" | "time_out" => Tone::Bad,
         _other => Tone::Plain,
     }
 }

@@ -26,6 +26,11 @@ pub(crate) fn list(devices: &[DeviceView], page: &Page) -> String {
     table(&["device", "host", "devices", "state", "has", "should have", "last seen"], rows, page)
 }
 
+/// The devices that were let in.
+pub(crate) fn approved(devices: &[DeviceView], page: &Page) -> String {
+    if devices.is_empty() { "no device was let in".to_owned() } else { list(devices, page) }
+}
+
 /// One device, line by line.
 pub(crate) fn one(device: &DeviceView, page: &Page) -> String {
     let facts = &device.profile.facts;

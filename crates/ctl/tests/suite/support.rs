@@ -4,7 +4,7 @@ mod fleet;
 mod operator;
 mod redaction;
 
-pub(crate) use fleet::{Fleet, PATIENCE, demo, demo_sandbox};
+pub(crate) use fleet::{Fleet, PATIENCE, demo, demo_sandbox, launch};
 pub(crate) use operator::{Operator, Ran, Running, binary};
 pub(crate) use redaction::redacted;
 

@@ -96,15 +96,18 @@ impl Fleet {
 
     /// An agent that enrols here by itself, with a health gate that looks once and does not wait.
     pub(crate) fn launch<'a>(&self, sandbox: &'a Sandbox) -> Launch<'a> {
-        self.launch_without_token(sandbox).enrolment(&self.enrolment)
+        launch(sandbox).server(&self.url()).enrolment(&self.enrolment)
     }
 
-    /// The same, for a server that lets devices in after a person has looked.
-    pub(crate) fn launch_without_token<'a>(&self, sandbox: &'a Sandbox) -> Launch<'a> {
-        let scripts = sandbox.run_dir().join("health");
-        Launch::new(sandbox, &binary("belay-agent"))
-            .toml(&format!("[health]\nscripts = {scripts:?}\nsettle_s = 0"))
-            .server(&self.url())
+    /// Starts an agent that asks to be let in, where the server has `enrolment.mode = "approval"`; returns its name there
+    /// with it.
+    #[track_caller]
+    pub(crate) fn apply<'a>(&self, sandbox: &'a Sandbox) -> (Agent<'a>, String) {
+        let known = self.devices();
+        let agent = launch(sandbox).start();
+        let enrolled = agent.cli(&["enrol", "--server", &self.url()]);
+        assert!(enrolled.status.success(), "{enrolled:?}");
+        (agent, self.newcomer(&known))
     }
 
     /// Starts an agent and returns its name on the server with it, once it was let in.
@@ -118,10 +121,14 @@ impl Fleet {
     pub(crate) fn join_as<'a>(&self, launch: Launch<'a>) -> (Agent<'a>, String) {
         let known = self.devices();
         let agent = launch.start();
-        let id = wait_until("a device that was not there before", PATIENCE, || {
+        (agent, self.newcomer(&known))
+    }
+
+    #[track_caller]
+    fn newcomer(&self, known: &[String]) -> String {
+        wait_until("a device that was not there before", PATIENCE, || {
             self.devices().into_iter().find(|id| !known.contains(id))
-        });
-        (agent, id)
+        })
     }
 
     /// Everything that the server knows, by name.
@@ -161,6 +168,12 @@ impl Fleet {
         });
         found.unwrap_or_else(|| panic!("waited in vain for {what} at {path}: {last:#}"))
     }
+}
+
+/// An agent that knows no server, with a health gate that looks once and does not wait.
+pub(crate) fn launch(sandbox: &Sandbox) -> Launch<'_> {
+    let scripts = sandbox.run_dir().join("health");
+    Launch::new(sandbox, &binary("belay-agent")).toml(&format!("[health]\nscripts = {scripts:?}\nsettle_s = 0"))
 }
 
 /// A package with a file and a conffile that differ from version to version.

@@ -1,0 +1,9 @@
+use super::*;
+
+#[test]
+fn a_name_is_what_stands_before_the_service() {
+    assert_eq!(instance("kitchen._belay._tcp.local."), "kitchen");
+    assert_eq!(instance("Pi of the kitchen._belay._tcp.local."), "Pi of the kitchen");
+    assert_eq!(instance("kitchen.2nd._Belay._TCP.local."), "kitchen.2nd");
+    assert_eq!(instance("something else"), "something else");
+}

@@ -1,0 +1,7 @@
+//! A network of several hosts, each in a namespace of its own: agents, the old Flask program, and hosts that misbehave.
+
+mod announced;
+mod push;
+mod scan;
+mod unreachable;
+pub(crate) mod world;
