@@ -118,9 +118,11 @@ fn drop_ins_are_read_by_name_and_other_files_are_left_alone() {
     let read = || settle(&DEMO.read(Some(&path)).unwrap()).unwrap().folder;
     assert_eq!(read(), "/file");
 
-    for name in ["20-b.toml", "10-a.toml", "30.toml.bak", ".40.toml", "README"] {
+    for name in ["20-b.toml", "10-a.toml", "30.toml.bak", "README"] {
         write(&drop_ins.join(name), &text(name));
     }
+    // It would come first, so only what is wrong in it shows whether it is read.
+    write(&drop_ins.join(".20-b.toml"), "folder = 1");
     assert_eq!(read(), "/20-b.toml");
 }
 
