@@ -10,6 +10,7 @@ mod lan;
 mod profile;
 mod release;
 mod token;
+mod words;
 
 use std::path::PathBuf;
 

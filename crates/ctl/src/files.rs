@@ -1,11 +1,15 @@
 //! Files of the person's own: where they are, and how one is replaced as a whole.
 
+mod fresh;
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
+
+pub(crate) use fresh::{Fresh, meant};
 
 use crate::error::CtlError;
 
@@ -41,8 +45,17 @@ pub(crate) fn replace(path: &Path, text: &str, mode: u32) -> Result<(), CtlError
 }
 
 fn try_replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder_of(path))?;
+    place(path, mode, |file| file.write_all(text.as_bytes()))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Puts a file in its place, in a folder that is there.
+fn place(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let folder = folder_of(path);
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}", std::process::id()));
@@ -50,7 +63,7 @@ fn try_replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     // One of a process that had this number before.
     let _ = fs::remove_file(&draft);
     let file = File::options().write(true).create_new(true).mode(mode).open(&draft);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    let written = file.and_then(|mut file| fill(&mut file).and_then(|()| file.sync_all()));
     let moved = written.and_then(|()| fs::rename(&draft, path));
     if moved.is_err() {
         let _ = fs::remove_file(&draft);

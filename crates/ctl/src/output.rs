@@ -1,7 +1,9 @@
 //! Writing to the terminal. Whoever closes the pipe early, as `| head` does, has seen enough.
 
+mod answer;
 mod flat;
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write, stderr};
 
 use belay_protocol::admin::ApiError;
@@ -10,6 +12,7 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use self::answer::Answer;
 use crate::clock;
 use crate::error::CtlError;
 use crate::exit::Exit;
@@ -40,11 +43,16 @@ impl Output {
     }
 
     /// Writes one answer: for people as `text` makes it, else as it is.
-    pub(crate) fn answer<T: Serialize>(&self, value: &T, text: impl FnOnce(&T, &Page) -> String) {
+    pub(crate) fn answer<T: Answer>(&self, value: &T, text: impl FnOnce(&T, &Page) -> String) {
         match self.format {
             Format::Text => say(&printable(&text(value, &self.page))),
             Format::Json => say_json(value),
-            Format::Csv => say(&flat::csv(&json(value))),
+            Format::Csv => {
+                let lines = flat::csv(&value.things());
+                if !lines.is_empty() {
+                    say(&lines);
+                }
+            }
         }
     }
 
@@ -90,11 +98,21 @@ fn say(text: &str) {
 }
 
 fn say_json(value: &impl Serialize) {
-    say(&serde_json::to_string_pretty(value).expect("the protocol has only text keys and finite numbers"));
+    let text = serde_json::to_string_pretty(value).expect("the protocol has only text keys and finite numbers");
+    say(&harmless(&text));
 }
 
-fn json(value: &impl Serialize) -> serde_json::Value {
-    serde_json::to_value(value).expect("the protocol has only text keys and finite numbers")
+/// JSON in which nothing moves a terminal: it lets through what old terminals obey, which can only stand in its texts.
+fn harmless(json: &str) -> Cow<'_, str> {
+    let obeyed = |letter: &char| matches!(letter, '\u{7f}'..='\u{9f}');
+    if !json.chars().any(|letter| obeyed(&letter)) {
+        return Cow::Borrowed(json);
+    }
+    let escaped = |letter: char| match obeyed(&letter) {
+        true => format!("\\u{:04x}", u32::from(letter)),
+        false => letter.to_string(),
+    };
+    Cow::Owned(json.chars().map(escaped).collect())
 }
 
 /// Says why nothing was done, as JSON where the answer would have been, else on standard error.
@@ -110,3 +128,6 @@ pub fn failed(error: &CtlError, format: Format) -> Exit {
     }
     error.exit()
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,10 @@ pub(crate) fn verify_text(key: &Path, text: &str, signature: &str, shown: &Path)
     let public = PublicKeyBox::from_string(&read(key)?).and_then(PublicKeyBox::into_public_key);
     let public = public.map_err(|error| failed(key, &error))?;
     let signed = SignatureBox::from_string(signature).map_err(|error| failed(shown, &error))?;
-    minisign::verify(&public, &signed, Cursor::new(text), true, false, true).map_err(|error| failed(shown, &error))
+    minisign::verify(&public, &signed, Cursor::new(text), true, false, true).map_err(|_| CtlError::Key {
+        path: shown.to_owned(),
+        problem: format!("{} did not sign this: the text was changed since, or another key signed it", key.display()),
+    })
 }
 
 /// The number of the key that made a signature; none where it is none.
@@ -58,10 +61,9 @@ pub(crate) fn signature_of(file: &Path) -> PathBuf {
     file.with_extension("sig")
 }
 
-/// Writes a file anew, as a whole.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), CtlError> {
-    let written = File::create(path).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|source| CtlError::Write { path: path.to_owned(), source })
+/// Refuses a key that cannot sign, for whoever signs only later.
+pub(crate) fn try_key(key: &Path) -> Result<(), CtlError> {
+    sign(key, "", "nothing").map(|_| ())
 }
 
 /// Reads a text.

@@ -1,5 +1,5 @@
 //! How Belay's daemons read their settings. What can be written, and what of it is valid, each program says itself: this
-//! crate knows no setting.
+//! crate knows no setting, only the words for how much is logged, which are the same for all.
 //!
 //! Later layers win: the program's defaults, its file, the drop-ins `FILE.d/*.toml` by name, the environment, the command
 //! line. A list is replaced as a whole, but entries that have names are told apart by them. An error names file, line and

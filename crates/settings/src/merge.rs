@@ -30,13 +30,30 @@ pub(crate) fn merge<F: DeserializeOwned>(layers: &[Layer], shipped: &str) -> Res
             }
         }
     }
-    // What remains wrong came from outside of files: only they were looked at above, and outside of them only the level is
-    // more than a text or list. Read from text as they were, because a second way to read the same settings is a second
-    // copy of it in the program.
-    toml::from_str(&merged.to_string()).map_err(|error| {
-        let level = Problem::new(&["log", "level"], in_our_words(&error, shipped));
-        locate(layers, level)
-    })
+    // Read from text as the files were, because a second way to read the same settings is a second copy of it in the
+    // program.
+    toml::from_str(&merged.to_string()).map_err(|error| outside::<F>(layers, shipped, &error))
+}
+
+/// What was wrong outside of files: each setting that is given there can be read by itself, and the last place is the one
+/// that counts.
+fn outside<F: DeserializeOwned>(layers: &[Layer], shipped: &str, error: &toml::de::Error) -> ConfigError {
+    let given = layers.iter().rev().flat_map(|layer| match layer {
+        Layer::File { .. } => &[][..],
+        Layer::Environment(given) | Layer::CommandLine(given) => given,
+    });
+    let mut settled = Vec::new();
+    for one in given {
+        let key = one.variable.key;
+        if settled.contains(&key) {
+            continue;
+        }
+        settled.push(key);
+        if let Err(error) = toml::from_str::<F>(&table(one).to_string()) {
+            return locate(layers, Problem::new(key, in_our_words(&error, shipped)));
+        }
+    }
+    ConfigError::Wrong { place: Place::Default, message: in_our_words(error, shipped) }
 }
 
 /// Says where a setting was written that cannot be used: its last place, or that of the table around it.

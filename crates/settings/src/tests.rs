@@ -163,6 +163,20 @@ fn the_layer_that_won_is_the_one_that_is_named() {
 }
 
 #[test]
+fn a_value_of_the_wrong_kind_is_blamed_on_the_variable_that_won() {
+    let names = || given(NAMES, "a text, where a list belongs");
+    let wrong = refused(&[file("demo.toml", "names = []"), Layer::Environment(names())]);
+    assert!(wrong.starts_with("environment variable DEMO_NAMES: names: invalid type: string"), "{wrong}");
+    let both = [given(LEVEL, "loud"), names()].concat();
+    let wrong = refused(&[Layer::Environment(both), Layer::CommandLine(given(LEVEL, "debug"))]);
+    assert!(wrong.starts_with("environment variable DEMO_NAMES: names: "), "{wrong}");
+    let wrong = refused(&[Layer::Environment(given(LEVEL, "debug")), Layer::CommandLine(given(LEVEL, "loud"))]);
+    assert!(wrong.starts_with("command line: log.level: unknown variant \"loud\""), "{wrong}");
+    let repaired = [Layer::Environment(given(LEVEL, "loud")), Layer::CommandLine(given(LEVEL, "debug"))];
+    assert_eq!(settle(&repaired).unwrap().log.level, Level::Debug);
+}
+
+#[test]
 fn a_problem_of_a_named_entry_is_found_where_that_entry_stands() {
     let text = "[[door.check]]\nname = \"a\"\n\n[[door.check]]\nname = \"b\"\nport = 1\n";
     let place = |key: &[&str]| {

@@ -14,5 +14,5 @@ mod table;
 pub use page::Page;
 pub use paint::{Paint, Tone};
 pub use plan::{files, plan};
-pub use printable::printable;
+pub use printable::{one_line, printable};
 pub use table::{Cell, header, plain, table};

@@ -27,6 +27,28 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
+/// A text of somebody else as a part of one line: a name in a table, say. It keeps its letters only: no colour, no new line,
+/// nothing that turns the direction of writing or cannot be seen.
+pub fn one_line(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let skipped = colour(rest).unwrap_or(letter.len_utf8());
+        if matches!(letter, '\n' | '\t' | '\u{2028}' | '\u{2029}') {
+            kept.push(' ');
+        } else if !letter.is_control() && !is_unseen(letter) {
+            kept.push(letter);
+        }
+        rest = &rest[skipped..];
+    }
+    kept
+}
+
+/// Marks without a width of their own, those that turn the direction of writing among them.
+fn is_unseen(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// How long the colour is that begins here: `ESC [`, digits and semicolons, `m`.
 fn colour(text: &str) -> Option<usize> {
     let code = text.strip_prefix("\x1b[")?;

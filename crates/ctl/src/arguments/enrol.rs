@@ -6,6 +6,7 @@ use belay_protocol::{DeviceType, Distribution, Tag};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::expiry::Expiry;
+use super::words::Words;
 
 /// Make many devices known to the server.
 #[derive(Debug, Subcommand)]
@@ -61,14 +62,55 @@ pub struct Bulk {
     #[arg(long, value_enum, default_value_t = Sudo::Auto, value_name = "WHEN")]
     pub sudo: Sudo,
     /// How many devices at once
-    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, default_value_t = PARALLEL, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub parallel: u16,
     /// Seconds that one device may take in all
-    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = TIMEOUT_S, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub timeout: u32,
     /// Where the devices that failed are listed, to be tried again; devices.retry.csv beside devices.csv otherwise
     #[arg(long, value_name = "CSV")]
     pub retry: Option<PathBuf>,
+}
+
+impl Bulk {
+    /// The options as they were given, but for the table and where the list to try again is.
+    pub(crate) fn options(&self) -> Vec<String> {
+        let Self {
+            devices: _,
+            user,
+            port,
+            identity,
+            ssh_options,
+            accept_new_host_keys,
+            device_type,
+            distribution,
+            tags,
+            device_server,
+            enrolment_token_file,
+            install,
+            sudo,
+            parallel,
+            timeout,
+            retry: _,
+        } = self;
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let mut words = Words::default();
+        words.option("--user", user.clone());
+        words.option("--port", port.map(|port| port.to_string()));
+        words.option("--identity", path(identity));
+        words.option("--ssh-option", ssh_options.iter().cloned());
+        words.flag("--accept-new-host-keys", *accept_new_host_keys);
+        words.option("--device-type", device_type.as_ref().map(ToString::to_string));
+        words.option("--distribution", distribution.as_ref().map(ToString::to_string));
+        words.option("--tag", tags.iter().map(|tag| tag.as_str().to_owned()));
+        words.option("--device-server", device_server.clone());
+        words.option("--enrolment-token-file", path(enrolment_token_file));
+        words.option("--install", path(install));
+        words.option("--sudo", (*sudo == Sudo::Never).then(|| "never".to_owned()));
+        words.option("--parallel", (*parallel != PARALLEL).then(|| parallel.to_string()));
+        words.option("--timeout", (*timeout != TIMEOUT_S).then(|| timeout.to_string()));
+        words.0
+    }
 }
 
 /// Whether root's rights are asked for by sudo.
@@ -113,3 +155,9 @@ pub enum EnrolmentToken {
         id: String,
     },
 }
+
+/// How many devices at once, unless somebody says so.
+const PARALLEL: u16 = 8;
+
+/// Seconds that one device may take, unless somebody says so.
+const TIMEOUT_S: u32 = 300;

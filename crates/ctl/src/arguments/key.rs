@@ -27,6 +27,9 @@ pub enum Key {
         /// Where the signature goes
         #[arg(long, value_name = "FILE")]
         signature: Option<PathBuf>,
+        /// Write over another signature that lies there
+        #[arg(long)]
+        force: bool,
     },
     /// Say whether a key signed a manifest. Exit code 1 where it did not
     Verify {

@@ -32,7 +32,7 @@ pub struct SiteFile {
 pub struct Scan {
     /// Network to ask instead of those of this machine, such as 192.168.1.0/24; may be repeated. Announcements of other
     /// networks are not listened to then
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, value_name = "CIDR", value_parser = crate::lan::network)]
     pub subnet: Vec<Ipv4Net>,
     /// Port to ask
     #[arg(long, value_name = "PORT", default_value_t = crate::lan::PORT)]
@@ -83,7 +83,7 @@ pub struct Told {
     /// Seconds that one device may take
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
-    /// Do not ask before devices that cannot undo are touched
+    /// Do not ask before devices that cannot undo are touched; needed for these where nobody can be asked
     #[arg(long)]
     pub yes: bool,
     /// Where devices are kept.
@@ -95,7 +95,7 @@ pub struct Told {
 #[derive(Debug, Args)]
 pub struct Ui {
     /// Network to ask instead of those of this machine, such as 192.168.1.0/24; may be repeated
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, value_name = "CIDR", value_parser = crate::lan::network)]
     pub subnet: Vec<Ipv4Net>,
     /// Port to ask
     #[arg(long, value_name = "PORT", default_value_t = crate::lan::PORT)]
@@ -110,3 +110,6 @@ pub struct Ui {
     #[command(flatten)]
     pub site: SiteFile,
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,9 @@ pub enum Release {
         /// Put its manifest.json and manifest.sig beside it, for a device that no server reaches
         #[arg(long)]
         with_manifest: bool,
+        /// Write over what lies there with another content
+        #[arg(long)]
+        force: bool,
     },
     /// Delete a release that nothing points to
     Delete {
@@ -144,6 +147,9 @@ pub struct Publish {
     /// is asked
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Write over what lies there with another content
+    #[arg(long, requires = "out")]
+    pub force: bool,
 }
 
 /// The name of a release, written out or taken from a tag.
@@ -161,7 +167,8 @@ pub struct NameOrTag {
     /// The tag that was pushed, instead of these three; --map says what it means
     #[arg(long, requires = "map")]
     pub tag: Option<String>,
-    /// What a tag of this form publishes, * being the version; the first that fits counts. May be given several times
+    /// What a tag of this form publishes, * being the version; a tag that fits two which disagree is refused. May be
+    /// given several times
     #[arg(long, value_name = "PATTERN=TYPE/RING", requires = "tag")]
     pub map: Vec<TagRule>,
 }

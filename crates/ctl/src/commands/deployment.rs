@@ -2,7 +2,8 @@
 
 use belay_protocol::DeploymentId;
 use belay_protocol::admin::{
-    CreateDeployment, DecisionView, DeploymentView, DeviceProgress, Expand, FilterText, Policy, Preview, Strategy,
+    Buckets, CreateDeployment, DecisionView, DeploymentView, DeviceProgress, Expand, FilterText, Policy, Preview,
+    Strategy,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -92,10 +93,30 @@ async fn start_and_watch(client: &Client, output: &Output, id: &DeploymentId) ->
 
 /// Everything that is known of a deployment.
 pub(super) async fn full(client: &Client, id: &DeploymentId) -> Result<Full, CtlError> {
-    let deployment = client.fetch(&["deployments", id.as_str()], &[]).await?;
-    let devices = all(client, &["deployments", id.as_str(), "devices"], &[]).await?;
+    let deployment: DeploymentView = client.fetch(&["deployments", id.as_str()], &[]).await?;
+    let devices: Vec<DeviceProgress> = all(client, &["deployments", id.as_str(), "devices"], &[]).await?;
     let decisions = all(client, &["deployments", id.as_str(), "decisions"], &[]).await?;
-    Ok(Full { deployment, devices, decisions })
+    Ok(Full { deployment: agreeing(deployment, &devices), devices, decisions })
+}
+
+/// The deployment with its figures counted from its devices: they were asked for after it, and may have moved on.
+fn agreeing(deployment: DeploymentView, devices: &[DeviceProgress]) -> DeploymentView {
+    let number = |bucket: &str| devices.iter().filter(|device| device.status == bucket).count() as u64;
+    let buckets = Buckets {
+        waiting: number("waiting"),
+        offline: number("offline"),
+        deferred: number("deferred"),
+        offered: number("offered"),
+        downloading: number("downloading"),
+        installing: number("installing"),
+        verifying: number("verifying"),
+        completed: number("completed"),
+        failed: number("failed"),
+        rolled_back: number("rolled_back"),
+        silent: number("silent"),
+        skipped: number("skipped"),
+    };
+    DeploymentView { total: devices.len() as u64, buckets, ..deployment }
 }
 
 async fn create_one(client: &Client, output: &Output, asked: arguments::CreateDeployment) -> Result<Exit, CtlError> {

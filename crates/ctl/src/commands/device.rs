@@ -43,6 +43,10 @@ pub(super) async fn run(client: &Client, output: &Output, verb: Device) -> Resul
         }
         Device::Approve { devices, all_pending, yes } => {
             let devices = if all_pending { pending(client, output, yes).await? } else { ids(client, &devices).await? };
+            let Some(devices) = devices else {
+                output.tell("no device was let in");
+                return Ok(Exit::Refused);
+            };
             return approve(client, output, &devices).await;
         }
         Device::Revoke { device } => {
@@ -118,16 +122,16 @@ async fn roll_back(client: &Client, output: &Output, id: &DeviceId, no_wait: boo
     watch::watch(client, output, &deployment.id, &WatchArguments::default()).await
 }
 
-async fn ids(client: &Client, devices: &[String]) -> Result<Vec<DeviceId>, CtlError> {
+async fn ids(client: &Client, devices: &[String]) -> Result<Option<Vec<DeviceId>>, CtlError> {
     let mut ids = Vec::new();
     for device in devices {
         ids.push(named::device(client, device).await?);
     }
-    Ok(ids)
+    Ok(Some(ids))
 }
 
-/// All devices that wait, after a person has seen which.
-async fn pending(client: &Client, output: &Output, yes: bool) -> Result<Vec<DeviceId>, CtlError> {
+/// All devices that wait, after a person has seen which; none where that person does not want them.
+async fn pending(client: &Client, output: &Output, yes: bool) -> Result<Option<Vec<DeviceId>>, CtlError> {
     let filter = DeviceFilter { state: PENDING.to_owned(), ..DeviceFilter::default() };
     let devices: Vec<DeviceView> = all(client, &["devices"], &query(filter)).await?;
     let devices: Vec<DeviceView> = devices.into_iter().filter(|device| device.state == DeviceState::Pending).collect();
@@ -140,10 +144,10 @@ async fn pending(client: &Client, output: &Output, yes: bool) -> Result<Vec<Devi
         let mut answer = String::new();
         let _ = stdin().lock().read_line(&mut answer);
         if !matches!(answer.trim(), "y" | "Y" | "yes") {
-            return Ok(Vec::new());
+            return Ok(None);
         }
     }
-    Ok(devices.into_iter().map(|device| device.id).collect())
+    Ok(Some(devices.into_iter().map(|device| device.id).collect()))
 }
 
 /// Lets each device in; one that is refused does not keep the others out.

@@ -2,13 +2,16 @@
 
 mod bulk;
 mod far_end;
+mod known;
+mod retry;
 mod table;
 
 use belay_protocol::DeviceId;
+use belay_terminal::one_line;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::arguments::Enrol;
+use crate::arguments::{Connection, Enrol};
 use crate::client::Target;
 use crate::error::CtlError;
 use crate::exit::Exit;
@@ -68,21 +71,27 @@ impl Outcome {
         Self { result: EnrolResult::Enrolled, device: Some(device), reason: (!is_let_in).then_some(waits) }
     }
 
-    fn was_enrolled(device: DeviceId) -> Self {
-        Self { result: EnrolResult::WasEnrolled, device: Some(device), reason: None }
+    fn was_enrolled(device: DeviceId, reason: Option<String>) -> Self {
+        Self { result: EnrolResult::WasEnrolled, device: Some(device), reason }
     }
 
-    fn failed(reason: String) -> Self {
-        Self { result: EnrolResult::Failed, device: None, reason: Some(reason) }
+    /// Reasons hold words of other machines.
+    fn failed(reason: &str) -> Self {
+        Self { result: EnrolResult::Failed, device: None, reason: Some(one_line(reason)) }
     }
 
-    fn unreachable(reason: String) -> Self {
-        Self { result: EnrolResult::Unreachable, device: None, reason: Some(reason) }
+    fn unreachable(reason: &str) -> Self {
+        Self { result: EnrolResult::Unreachable, device: None, reason: Some(one_line(reason)) }
     }
 }
 
-pub(super) async fn run(target: &Target, output: &Output, verb: Enrol) -> Result<Exit, CtlError> {
+pub(super) async fn run(
+    connection: &Connection,
+    target: &Target,
+    output: &Output,
+    verb: Enrol,
+) -> Result<Exit, CtlError> {
     match verb {
-        Enrol::Bulk(bulk) => bulk::run(target, output, &bulk).await,
+        Enrol::Bulk(bulk) => bulk::run(connection, target, output, &bulk).await,
     }
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::arguments::Key;
 use crate::error::CtlError;
+use crate::files::Fresh;
 use crate::output::Output;
 use crate::signing;
 
@@ -48,11 +49,11 @@ pub(super) fn run(output: &Output, verb: Key) -> Result<(), CtlError> {
                 )
             });
         }
-        Key::Sign { manifest, key, signature } => {
+        Key::Sign { manifest, key, signature, force } => {
             let signature = signature.unwrap_or_else(|| signing::signature_of(&manifest));
             let name = manifest.file_name().unwrap_or_default().to_string_lossy();
             let signed = signing::sign(&key, &signing::read(&manifest)?, &name)?;
-            signing::write(&signature, &signed)?;
+            Fresh::text(&signature, &signed, force).write()?;
             output.answer(&SignatureFile { signature }, |file, _| format!("{} is written", file.signature.display()));
         }
         Key::Verify { manifest, key, signature } => {

@@ -3,12 +3,12 @@
 mod show;
 mod targets;
 
-use std::io::{IsTerminal, Read, stdin};
+use std::io::{Read, stdin};
 use std::path::Path;
 use std::time::Duration;
 
 use belay_protocol::{PackageList, PackageSpec};
-use belay_terminal::quantity::counted;
+use belay_terminal::quantity::{counted, duration};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ use crate::error::CtlError;
 use crate::exit::Exit;
 use crate::files;
 use crate::lan::answers::{Carried, Ended, Rehearsed, Scanned};
-use crate::lan::{End, Found, Host, Kind, Order, Outcome, Pace, Scope, Site, Target};
+use crate::lan::{Found, Host, Kind, Order, Outcome, Pace, Scope, Site, Target};
 use crate::output::Output;
 use crate::{lan, render};
 
@@ -44,6 +44,9 @@ async fn find(output: &Output, scan: Scan) -> Result<Exit, CtlError> {
         // Only who saves needs a place for it.
         Err(_) => Site::default(),
     };
+    if let Some(long) = scope.long() {
+        output.tell(&format!("asking every address takes up to {}", duration(long.as_secs())));
+    }
     let began = Instant::now();
     let networks = scope.subnets.iter().map(ToString::to_string).collect();
     let (mut devices, remarks) = gather(output, scope).await;
@@ -133,8 +136,9 @@ fn read_list(what: &[String]) -> Result<(String, PackageList), CtlError> {
 }
 
 async fn order(output: &Output, targets: Vec<Target>, order: Order, pace: Pace, yes: bool) -> Result<Exit, CtlError> {
-    if !yes && output.is_watched() && stdin().is_terminal() && !targets::are_meant(&targets, &order)? {
-        return Err(CtlError::Usage("nothing was sent".to_owned()));
+    if !yes && !targets::are_meant(output, &targets, &order)? {
+        output.tell("nothing was sent");
+        return Ok(Exit::Refused);
     }
     let hosts: Vec<Host> = targets.iter().map(|target| target.host.clone()).collect();
     let ends = show::follow(output, &hosts, lan::carry_out(targets, order, pace)).await;
@@ -169,11 +173,6 @@ fn exit(outcomes: &[Outcome]) -> Exit {
     } else {
         Exit::NotDeployed
     }
-}
-
-/// A device that was told and of which nothing was heard: the program that tells it ended first.
-fn unheard() -> End {
-    End { outcome: Outcome::Silent, message: "nothing was heard of it".to_owned(), reason: None, seconds: 0 }
 }
 
 #[cfg(test)]

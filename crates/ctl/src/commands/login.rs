@@ -61,7 +61,7 @@ pub(super) async fn login(connection: &Connection, output: &Output, login: Login
     let connection = Connection { profile: connection.profile.clone().or(known), ..connection.clone() };
     let server = server_of(&connection, &environment, || Ok(profiles.clone()))?;
     let token = match &connection.token_file {
-        Some(path) => Secret::new(signing::read(path)?.trim().to_owned()),
+        Some(path) => profile::token(&signing::read(path)?, &path.display().to_string())?,
         None => match environment.token() {
             Some(token) => token,
             None => typed(&server.url, output)?,
@@ -96,8 +96,10 @@ fn typed(server: &str, output: &Output) -> Result<Secret, CtlError> {
     let mut text = String::new();
     let read = stdin().lock().take(LONGEST).read_to_string(&mut text);
     read.map_err(|source| CtlError::File { path: "standard input".into(), source })?;
-    let text = text.trim().to_owned();
-    if text.is_empty() { Err(CtlError::NoToken { server: server.to_owned() }) } else { Ok(Secret::new(text)) }
+    if text.trim().is_empty() {
+        return Err(CtlError::NoToken { server: server.to_owned() });
+    }
+    profile::token(&text, "standard input")
 }
 
 /// Forgets the token of a profile; the profile stays.

@@ -3,6 +3,7 @@
 mod channel;
 mod deployment;
 mod device;
+mod ending;
 mod enrol;
 mod key;
 mod lan;
@@ -63,7 +64,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CtlError> {
         Command::Channel(verb) => channel::run(&client()?, output, verb).await?,
         Command::Token(verb) => token::run(&client()?, output, verb).await?,
         Command::EnrolmentToken(verb) => token::enrolment(&client()?, output, verb).await?,
-        Command::Enrol(verb) => return enrol::run(&profile::target(connection, output)?, output, verb).await,
+        Command::Enrol(verb) => return enrol::run(connection, &profile::target(connection, output)?, output, verb).await,
     }
     Ok(Exit::Done)
 }

@@ -8,12 +8,10 @@ use crate::arguments::ChannelName;
 use crate::client::Client;
 use crate::error::CtlError;
 
-/// The deployment with this id, with an id that begins or ends so, or the newest.
+/// The deployment with this id, with an id that begins or ends so, or the newest that is no channel's.
 pub(super) async fn deployment(client: &Client, text: &str) -> Result<DeploymentId, CtlError> {
     if text == LATEST {
-        let newest: Page<DeploymentView> = client.fetch(&["deployments"], &[("page_size", "1".to_owned())]).await?;
-        let none = || CtlError::Usage("there is no deployment yet: `belayctl deployment create` makes one".to_owned());
-        return newest.items.into_iter().next().map(|deployment| deployment.id).ok_or_else(none);
+        return latest(client).await;
     }
     let id: DeploymentId = text.parse().map_err(unusable)?;
     match client.fetch::<DeploymentView>(&["deployments", id.as_str()], &[]).await {
@@ -25,6 +23,22 @@ pub(super) async fn deployment(client: &Client, text: &str) -> Result<Deployment
         }
         Err(error) => Err(error),
     }
+}
+
+/// The newest deployment that somebody made: a channel's goes on for ever, and nobody who says so means it.
+async fn latest(client: &Client) -> Result<DeploymentId, CtlError> {
+    for page in 1_u32.. {
+        let query = [("page", page.to_string()), ("page_size", LOOKED_AT.to_string())];
+        let newest: Page<DeploymentView> = client.fetch(&["deployments"], &query).await?;
+        let is_last = newest.items.is_empty() || u64::from(page) * u64::from(LOOKED_AT) >= newest.total;
+        match newest.items.into_iter().find(|deployment| deployment.channel.is_none()) {
+            Some(found) => return Ok(found.id),
+            None if is_last => break,
+            None => {}
+        }
+    }
+    let none = "there is no deployment yet but those of channels: `belayctl deployment create` makes one";
+    Err(CtlError::Usage(none.to_owned()))
 }
 
 /// The device with this id, with an id that begins or ends so, or with this host name.
@@ -87,6 +101,9 @@ fn unusable(error: belay_protocol::NameError) -> CtlError {
 
 /// The word for the newest deployment.
 const LATEST: &str = "latest";
+
+/// How many deployments are looked at for it at once.
+const LOOKED_AT: u32 = 20;
 
 /// Fewer letters of an id mean too many things.
 const SHORTEST: usize = 4;

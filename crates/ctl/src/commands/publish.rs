@@ -15,6 +15,7 @@ use crate::arguments::{Connection, Publish};
 use crate::client::Client;
 use crate::error::CtlError;
 use crate::exit::Exit;
+use crate::files::Fresh;
 use crate::output::Output;
 use crate::payload::Payload;
 use crate::{profile, render, signing, transfer};
@@ -147,28 +148,18 @@ impl Order {
 
 /// Only writes what would be sent.
 fn write(output: &Output, publish: &Publish, order: &Order, folder: &Path) -> Result<(), CtlError> {
-    let Some(manifest) = &order.manifest else { return Ok(()) };
-    let path = folder.join("manifest.json");
-    signing::write(&path, &manifest.text)?;
-    let signature = match &manifest.signature {
-        Some(text) => {
-            let path = folder.join("manifest.sig");
-            signing::write(&path, text)?;
-            Some(path)
-        }
-        None => None,
-    };
-    let archive = match order.payload.bundle().filter(|bundle| bundle.is_packed_here()) {
-        Some(bundle) => {
-            let to = folder.join(&bundle.archive.name);
-            let copied = std::fs::copy(bundle.path(), &to);
-            copied.map_err(|source| CtlError::Write { path: to.clone(), source })?;
-            Some(to)
-        }
-        None => None,
-    };
-    let warnings = order.payload.warnings.clone();
-    let written = Written { manifest: path, signature, archive, warnings };
+    let Some(CreateManifest { text, signature }) = &order.manifest else { return Ok(()) };
+    let packed = order.payload.bundle().filter(|bundle| bundle.is_packed_here());
+    let packed = packed.map(|bundle| (folder.join(&bundle.archive.name), bundle.path()));
+    let manifest = folder.join("manifest.json");
+    let signature = signature.as_ref().map(|text| (folder.join("manifest.sig"), text));
+    let mut files = vec![Fresh::text(&manifest, text, publish.force)];
+    files.extend(signature.as_ref().map(|(path, text)| Fresh::text(path, text, publish.force)));
+    files.extend(packed.as_ref().map(|(path, packed)| Fresh::copy(path, packed, publish.force)));
+    files.iter().try_for_each(Fresh::check)?;
+    files.into_iter().try_for_each(Fresh::write)?;
+    let (signature, archive) = (signature.map(|(path, _)| path), packed.map(|(path, _)| path));
+    let written = Written { manifest, signature, archive, warnings: order.payload.warnings.clone() };
     output.answer(&written, |written, page| render::release::written(written, publish.sign.is_some(), page));
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::arguments::{Release, ReleaseArguments};
 use crate::client::Client;
 use crate::error::CtlError;
 use crate::exit::Exit;
+use crate::files::{Fresh, meant};
 use crate::output::Output;
 use crate::transfer::{self, Archive};
 use crate::{render, signing};
@@ -48,8 +49,8 @@ pub(super) async fn run(client: &Client, output: &Output, verb: Release) -> Resu
             output.answer(&promoted, render::release::published);
         }
         Release::Notes { name, set, file } => notes(client, output, &name.into(), set, file).await?,
-        Release::Download { name, file, with_manifest } => {
-            download(client, output, &name.into(), file, with_manifest).await?;
+        Release::Download { name, file, with_manifest, force } => {
+            download(client, output, &name.into(), file, with_manifest, force).await?;
         }
         Release::Delete { name } => {
             let name = ReleaseName::from(name);
@@ -108,32 +109,44 @@ async fn download(
     name: &ReleaseName,
     file: Option<PathBuf>,
     with_manifest: bool,
+    force: bool,
 ) -> Result<(), CtlError> {
     let release: ReleaseView = client.fetch(&of(name, &[]), &[]).await?;
-    let file = match &release.bundle {
-        Some(bundle) => {
-            // What a manifest says is no path that is written to.
-            let own = Path::new(&bundle.archive).file_name().map(PathBuf::from);
-            let file = file.or(own).unwrap_or_else(|| "update.tar.gz".into());
-            let archive = Archive::elsewhere(bundle.archive.clone(), bundle.sha256, bundle.size);
+    let file = file.unwrap_or_else(|| match &release.bundle {
+        // What a manifest says is no path that is written to.
+        Some(bundle) => Path::new(&bundle.archive).file_name().map_or_else(|| "update.tar.gz".into(), PathBuf::from),
+        None => format!("{}-{}.list", name.device_type, name.version).into(),
+    });
+    let mut texts = Vec::new();
+    if release.bundle.is_none() {
+        texts.push((file.clone(), release.packages.join("\n") + "\n"));
+    }
+    for what in ["manifest.json", "manifest.sig"].into_iter().filter(|_| with_manifest) {
+        let text = found(client.text(&of(name, &[what])).await)?;
+        texts.extend(text.map(|text| (file.with_file_name(what), text)));
+    }
+    let texts: Vec<Fresh<'_>> = texts.iter().map(|(path, text)| Fresh::text(path, text, force)).collect();
+    texts.iter().try_for_each(Fresh::check)?;
+    if let Some(bundle) = &release.bundle {
+        let archive = Archive::elsewhere(bundle.archive.clone(), bundle.sha256, bundle.size);
+        if !is_there(&file, &archive, force, output)? {
             transfer::fetch(client, &of(name, &["download"]), &archive, &file, output).await?;
-            file
-        }
-        None => {
-            let file = file.unwrap_or_else(|| format!("{}-{}.list", name.device_type, name.version).into());
-            signing::write(&file, &(release.packages.join("\n") + "\n"))?;
-            file
-        }
-    };
-    if with_manifest {
-        for what in ["manifest.json", "manifest.sig"] {
-            if let Some(text) = found(client.text(&of(name, &[what])).await)? {
-                signing::write(&file.with_file_name(what), &text)?;
-            }
         }
     }
+    texts.into_iter().try_for_each(Fresh::write)?;
     output.answer(&release, |release, _| render::release::downloaded(release, &file));
     Ok(())
+}
+
+/// Whether this very archive lies there. Another file is not written over, unless that is meant.
+fn is_there(file: &Path, archive: &Archive, force: bool, output: &Output) -> Result<bool, CtlError> {
+    if !file.exists() && !file.is_symlink() {
+        return Ok(false);
+    }
+    if file.is_file() && transfer::look_at(file, output)?.sha256 == archive.sha256 {
+        return Ok(true);
+    }
+    meant(file, force).map(|()| false)
 }
 
 /// Whether the server has all that it should of a release.

@@ -75,10 +75,16 @@ async fn follow(
     how: &WatchArguments,
 ) -> Result<Exit, CtlError> {
     let mut away = 0;
+    let mut is_first = true;
     loop {
         match look(client, output, screen, id).await {
             Ok(found) => {
                 away = 0;
+                if std::mem::take(&mut is_first)
+                    && let Some(line) = render::watch::endless(&found.deployment)
+                {
+                    screen.say(&line);
+                }
                 screen.show(&found);
                 if let Some(exit) = ended(&found.deployment, how.until_wave) {
                     return Ok(exit);
@@ -138,7 +144,7 @@ async fn devices(
 }
 
 /// Whether it is the server, or what stands before it, that is not there for a moment.
-fn is_away(error: &CtlError) -> bool {
+pub(super) fn is_away(error: &CtlError) -> bool {
     matches!(error, CtlError::Unreachable { .. } | CtlError::Away { .. })
 }
 

@@ -26,8 +26,8 @@ use crate::client::Client;
 use crate::error::CtlError;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::payload::{Content, Kind, Payload};
-use crate::{clock, profile, render};
+use crate::payload::Payload;
+use crate::{clock, profile, render, signing};
 
 /// What `release watch` answers at its end.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
@@ -72,6 +72,13 @@ pub(crate) enum Became {
 pub(super) async fn run(connection: &Connection, output: &Output, watch: WatchFolder) -> Result<Exit, CtlError> {
     let target = profile::target(connection, output)?;
     let client = Client::new(&target)?;
+    if watch.interval == 0 && !watch.once {
+        return Err(CtlError::Usage("--interval 0 is for --once: a watcher waits between two looks".to_owned()));
+    }
+    // Whoever starts this is told of a wrong key or password, and not the journal of the first night.
+    if let Some(key) = &watch.sign {
+        signing::try_key(key)?;
+    }
     let folder = fs::canonicalize(&watch.dir);
     let folder = folder.map_err(|source| CtlError::File { path: watch.dir.clone(), source })?;
     let mut ledger = Ledger::open(watch.ledger.clone(), &folder, client.server().as_str())?;
@@ -143,23 +150,12 @@ impl Watcher<'_> {
     }
 
     async fn publish(&mut self, file: &str, seen: Seen, name: ReleaseName) -> Result<(), CtlError> {
-        let payload = match Payload::read(&self.folder.join(file), self.output) {
-            Ok(payload) if payload.kind == Kind::Archive => payload,
-            Ok(_) => return self.wait(file, seen, name, "it is no archive".to_owned()),
-            Err(error) => return self.wait(file, seen, name, error.to_string()),
+        let order = match self.order(file, &name) {
+            Ok(order) => order,
+            Err(error) if judge::waits_for_change(&error) => return self.wait(file, seen, name, error.to_string()),
+            Err(error) => return self.failed(file, seen, name, &error),
         };
-        let sha256 = match &payload.content {
-            Content::Bundle(bundle) => bundle.archive.sha256,
-            Content::Packages(_) => return self.wait(file, seen, name, "it is no archive".to_owned()),
-        };
-        let order = Order {
-            name: name.clone(),
-            payload,
-            manifest: None,
-            approve: self.watch.approve.clone(),
-            notes: format!("Auto-published from {file}"),
-        };
-        let order = order.vouched(self.watch.sign.as_deref())?;
+        let Some(sha256) = order.payload.bundle().map(|bundle| bundle.archive.sha256) else { return Ok(()) };
         match bring(&self.client, self.output, order).await {
             Ok(published) => {
                 self.ledger.write(file, Record::published(seen, sha256, name.clone(), clock::now()))?;
@@ -171,14 +167,28 @@ impl Watcher<'_> {
                 self.ledger.write(file, Record::refused(seen, sha256, name.clone(), error.to_string()))?;
                 self.tell(file, Became::Refused, Some(name), error.to_string());
             }
-            Err(error) => {
-                let record = Record::failed(seen, self.ledger.record(file), name.clone(), &error, clock::now());
-                let again = record.again();
-                self.ledger.write(file, record)?;
-                let again = again.map(|at| format!("; again at {at}")).unwrap_or_default();
-                self.tell(file, Became::Failed, Some(name), format!("{error}{again}"));
-            }
+            Err(error) => return self.failed(file, seen, name, &error),
         }
+        Ok(())
+    }
+
+    fn order(&self, file: &str, name: &ReleaseName) -> Result<Order, CtlError> {
+        let order = Order {
+            name: name.clone(),
+            payload: Payload::read_tar_gz(&self.folder.join(file), self.output)?,
+            manifest: None,
+            approve: self.watch.approve.clone(),
+            notes: format!("Auto-published from {file}"),
+        };
+        order.vouched(self.watch.sign.as_deref())
+    }
+
+    fn failed(&mut self, file: &str, seen: Seen, name: ReleaseName, error: &CtlError) -> Result<(), CtlError> {
+        let record = Record::failed(seen, self.ledger.record(file), name.clone(), error, clock::now());
+        let again = record.again();
+        self.ledger.write(file, record)?;
+        let again = again.map(|at| format!("; again at {at}")).unwrap_or_default();
+        self.tell(file, Became::Failed, Some(name), format!("{error}{again}"));
         Ok(())
     }
 
@@ -186,7 +196,13 @@ impl Watcher<'_> {
     fn compare(&mut self, file: &str, seen: Seen, name: ReleaseName) -> Result<(), CtlError> {
         let now = match crate::transfer::look_at(&self.folder.join(file), self.output) {
             Ok(archive) => archive.sha256,
-            Err(error) => return self.wait(file, seen, name, error.to_string()),
+            Err(error) => {
+                // It is compared at the next look; that it was not is said once.
+                if self.looks.is_news(file, seen) {
+                    self.tell(file, Became::Failed, Some(name), error.to_string());
+                }
+                return Ok(());
+            }
         };
         if self.ledger.compared(file, seen, now)? {
             return Ok(());

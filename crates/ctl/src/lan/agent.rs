@@ -2,44 +2,95 @@
 
 mod follow;
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use belay_protocol::job::{Door, Job, JobId};
 use belay_protocol::local::{ErrorBody, RollbackRequest, Status, UpdateRequest};
 use belay_terminal::job::step;
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, Response};
 use serde::de::IgnoredAny;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::carry_out::{Course, Verdict};
+use super::carry_out::{Course, Errand, Verdict};
 use super::device::{Device, Trouble, read, send};
+use super::twins::{Mark, Turn};
 use super::{Order, Outcome, flask};
 
 /// How often an agent that is told in the old format is looked at.
 const LOOK: Duration = Duration::from_millis(300);
 
+/// How long an agent may take to say how it stands, before it is told anything.
+const STANDING: Duration = Duration::from_secs(10);
+
+/// How a device stands before it is told.
+enum Before {
+    /// It has the order already, by another of its addresses: as this job.
+    Told(JobId),
+    /// It is its turn, and this is its newest job.
+    Turn(Turn, JobId),
+    /// It does not say.
+    Unknown,
+}
+
+/// Asks how a device stands, once it is its turn among those of its name.
+async fn before(device: &Device, errand: &Errand) -> Before {
+    let ask = || async { timeout(STANDING, device.fetch::<Status>("/status")).await.ok()?.ok() };
+    let Some(status) = ask().await else { return Before::Unknown };
+    let turn = errand.twins.turn(status.hostname.unwrap_or_default()).await;
+    // It may be the one that was told meanwhile.
+    let Some(status) = ask().await else { return Before::Unknown };
+    match turn.already(&status).await {
+        Some(job) => Before::Told(job),
+        None => Before::Turn(turn, newest(&status)),
+    }
+}
+
 /// Tells an agent in its own format. The key makes it safe to say it once more where the answer was lost.
-pub(super) async fn with_token(device: &Device, order: &Order, course: &Course) -> Verdict {
-    let key = Some(format!("belayctl-{:016x}", RandomState::new().hash_one(device.address)));
-    let request = || match order {
+pub(super) async fn with_token(device: &Device, errand: &Errand, course: &Course) -> Verdict {
+    let key = || Some(errand.key.clone());
+    let request = || match &errand.order {
         Order::Update { list, .. } => device.request(Method::POST, "/update").json(&UpdateRequest {
             packages: list.specs().iter().map(ToString::to_string).collect(),
-            idempotency_key: key.clone(),
+            idempotency_key: key(),
             ..UpdateRequest::default()
         }),
         Order::Rollback => device
             .request(Method::POST, "/rollback")
-            .json(&RollbackRequest { idempotency_key: key.clone(), ..RollbackRequest::default() }),
+            .json(&RollbackRequest { idempotency_key: key(), ..RollbackRequest::default() }),
     };
-    course.sending();
-    let mut answer = told(request()).await;
-    if matches!(answer, Err(Trouble::Lost(_))) {
-        answer = told(request()).await;
-    }
-    match answer {
-        Ok(job) => follow::follow(device, job, course).await,
+    let before = before(device, errand).await;
+    course.sending().await;
+    let turn = match before {
+        Before::Told(job) => return follow::follow_known(device, job, course).await,
+        Before::Turn(turn, _) => Some(turn),
+        Before::Unknown => None,
+    };
+    match insist(request, course).await {
+        Ok(job) => {
+            if let Some(turn) = turn {
+                turn.became(Mark::of(&job)).await;
+            }
+            follow::follow(device, job, course).await
+        }
         Err(trouble) => refused(trouble, course),
+    }
+}
+
+/// Says it, and once more where the answer was lost. What may have arrived stays so, whatever comes after.
+async fn insist(request: impl Fn() -> RequestBuilder, course: &Course) -> Result<Job, Trouble> {
+    let lost = match told(request()).await {
+        Err(lost @ Trouble::Lost(_)) => lost,
+        answer => return answer,
+    };
+    course.working("does not answer", None).await;
+    loop {
+        sleep(follow::RETRY).await;
+        match told(request()).await {
+            // It may be restarting, with the order.
+            Err(Trouble::NoConnection(_)) => {}
+            Err(Trouble::Lost(_)) => return Err(lost),
+            answer => return answer,
+        }
     }
 }
 
@@ -48,21 +99,28 @@ async fn told(request: RequestBuilder) -> Result<Job, Trouble> {
 }
 
 /// Tells an agent as the old controller does. It answers at the end; meanwhile its status shows how far it is.
-pub(super) async fn without_token(device: &Device, order: &Order, course: &Course) -> Verdict {
-    let before = device.fetch::<Status>("/status").await.map_or(JobId(0), |status| newest(&status));
-    course.sending();
-    let mut answer = Box::pin(send(flask::request(device, order)));
-    let mut ticks = interval(LOOK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut job = None;
-    let answer = loop {
-        tokio::select! {
-            answer = &mut answer => break answer,
-            _ = ticks.tick() => if let Some(found) = ours(device, order, before, course).await {
-                job = Some(found);
-            },
-        }
+pub(super) async fn without_token(device: &Device, errand: &Errand, course: &Course) -> Verdict {
+    let before = before(device, errand).await;
+    course.sending().await;
+    let (mut turn, before) = match before {
+        Before::Told(job) => return follow::follow_known(device, job, course).await,
+        Before::Turn(turn, before) => (Some(turn), Some(before)),
+        Before::Unknown => (None, None),
     };
+    let look = Look { device, order: &errand.order, before, course };
+    let (answer, mut job) = look.until(send(flask::request(device, &errand.order)), &mut turn).await;
+    if job.is_none() && !matches!(answer, Err(Trouble::NoConnection(_))) {
+        // It may have been over before the first look.
+        job = match look.ours().await {
+            Some(job) => Some(job),
+            None if answer.is_ok() => look.stopped().await,
+            None => None,
+        };
+        if let (Some(turn), Some(job)) = (turn.take(), job) {
+            turn.became(job).await;
+        }
+    }
+    let job = job.map(|job| job.id);
     let named = match &answer {
         Ok(_) => None,
         Err(Trouble::Refused { body: Some(ErrorBody { job: Some(id), error, .. }), .. }) if error != "busy" => {
@@ -71,7 +129,7 @@ pub(super) async fn without_token(device: &Device, order: &Order, course: &Cours
         // The agent went away in the middle, to update itself or because the power went: its job goes on.
         Err(Trouble::Lost(_)) => match job {
             Some(job) => Some(job),
-            None => search(device, order, before, course).await,
+            None => look.search().await,
         },
         Err(Trouble::Refused { .. } | Trouble::NoConnection(_) | Trouble::Unreadable) => None,
     };
@@ -82,7 +140,7 @@ pub(super) async fn without_token(device: &Device, order: &Order, course: &Cours
                 Some(id) => device.fetch::<Job>(&path(id)).await.ok(),
                 None => None,
             };
-            ended.filter(|job| job.state.is_end()).map_or_else(|| done(order), |job| follow::verdict(&job))
+            ended.filter(|job| job.state.is_end()).map_or_else(|| done(&errand.order), |job| follow::verdict(&job))
         }
         (Err(Trouble::Refused { .. } | Trouble::Lost(_)), Some(id)) if named.is_some() => {
             follow::follow_known(device, id, course).await
@@ -101,26 +159,71 @@ fn done(order: &Order) -> Verdict {
     Verdict::new(Outcome::Done, message)
 }
 
-/// Looks for the job that the order became, and says how far it is.
-async fn ours(device: &Device, order: &Order, before: JobId, course: &Course) -> Option<JobId> {
-    let status = device.fetch::<Status>("/status").await.ok()?;
-    let running = status.job.as_ref().filter(|job| is_ours(job, order, before));
-    if let Some(job) = running {
-        let progress =
-            status.progress.as_ref().filter(|progress| progress.job == job.id && progress.phase == job.state);
-        course.working(step(job.state), progress.map(|progress| follow::whole(progress.percent))).await;
-    }
-    running.or(status.last.as_ref().filter(|job| is_ours(job, order, before))).map(|job| job.id)
+/// Looking at an agent that was told in the old format.
+struct Look<'a> {
+    device: &'a Device,
+    order: &'a Order,
+    /// Its newest job before; nothing where it did not say: then none is known to be ours.
+    before: Option<JobId>,
+    course: &'a Course,
 }
 
-/// Looks until the agent is back and says whether it has the order.
-async fn search(device: &Device, order: &Order, before: JobId, course: &Course) -> Option<JobId> {
-    course.working("does not answer", None).await;
-    loop {
-        if device.fetch::<Status>("/status").await.is_ok() {
-            return ours(device, order, before, course).await;
+impl Look<'_> {
+    /// Looks until there is an answer. Once it is known which job the order became, the next of that name has its turn.
+    async fn until(
+        &self,
+        answer: impl Future<Output = Result<Response, Trouble>>,
+        turn: &mut Option<Turn>,
+    ) -> (Result<Response, Trouble>, Option<Mark>) {
+        let mut answer = std::pin::pin!(answer);
+        let mut ticks = interval(LOOK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut job = None;
+        loop {
+            tokio::select! {
+                answer = &mut answer => return (answer, job),
+                _ = ticks.tick() => if let Some(found) = self.ours().await {
+                    job = Some(found);
+                    if let Some(turn) = turn.take() {
+                        turn.became(found).await;
+                    }
+                },
+            }
         }
-        sleep(LOOK).await;
+    }
+
+    /// Looks for the job that the order became, and says how far it is.
+    async fn ours(&self) -> Option<Mark> {
+        let before = self.before?;
+        let status = self.device.fetch::<Status>("/status").await.ok()?;
+        let ours = |job: &&Job| is_ours(job, self.order, before);
+        let running = status.job.as_ref().filter(ours);
+        if let Some(job) = running {
+            let progress =
+                status.progress.as_ref().filter(|progress| progress.job == job.id && progress.phase == job.state);
+            self.course.working(step(job.state), progress.map(|progress| follow::whole(progress.percent))).await;
+        }
+        let found = running.or(status.last.as_ref().filter(ours)).map(Mark::of);
+        let queued = status.queued.filter(|id| *self.order == Order::Rollback && *id > before);
+        found.or(queued.map(Mark::queued))
+    }
+
+    /// The update that a rollback stopped instead of becoming a job of its own.
+    async fn stopped(&self) -> Option<Mark> {
+        let before = self.before.filter(|_| *self.order == Order::Rollback)?;
+        let last = self.device.fetch::<Status>("/status").await.ok()?.last?;
+        (last.id == before && !last.request.is_rollback() && last.has_gone_back()).then(|| Mark::of(&last))
+    }
+
+    /// Looks until the agent is back and says whether it has the order.
+    async fn search(&self) -> Option<JobId> {
+        self.course.working("does not answer", None).await;
+        loop {
+            if self.device.fetch::<Status>("/status").await.is_ok() {
+                return self.ours().await.map(|job| job.id);
+            }
+            sleep(LOOK).await;
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::time::Instant;
 
 use super::device::{Device, client};
-use super::{Found, Scope};
+use super::{Found, Scope, said};
 
 /// What agents announce themselves as.
 const SERVICE: &str = "_belay._tcp.local.";
@@ -64,15 +64,23 @@ fn places(service: &ResolvedService) -> Vec<(SocketAddr, String)> {
 
 /// What stands before the service in a full name.
 fn instance(full: &str) -> String {
-    let end = full.len().saturating_sub(SERVICE.len() + 1);
-    let name = if full.to_lowercase().ends_with(SERVICE) { &full[..end] } else { full };
-    name.replace('\\', "")
+    let cut = full.len().checked_sub(SERVICE.len()).and_then(|end| full.split_at_checked(end));
+    let name = match cut {
+        Some((name, service)) if service.eq_ignore_ascii_case(SERVICE) => name.strip_suffix('.').unwrap_or(name),
+        Some(_) | None => full,
+    };
+    said::name(&name.replace('\\', "")).unwrap_or_default()
 }
 
 async fn ask(address: SocketAddr, name: String, scope: &Scope, http: &reqwest::Client) -> Found {
+    if !scope.is_near(address.ip()) {
+        return Found::Remark(format!(
+            "{name} announces itself at {address}, which is in no network of this machine: nobody is asked there"
+        ));
+    }
     match Device::new(http.clone(), address, None).look(scope.within * 9 / 20).await {
         Ok(mut host) => {
-            (host.name, host.announced) = (Some(name), true);
+            (host.name, host.announced) = (Some(name).filter(|name| !name.is_empty()).or(host.name), true);
             Found::Device(host)
         }
         Err(silence) => Found::Remark(format!(

@@ -1,5 +1,6 @@
 //! Telling many devices at once: so many at a time, each with its own end. A device that hangs holds up nobody else.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,20 +10,27 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::time::Instant;
 
 use super::device::{Device, Silence, client};
-use super::{End, Kind, News, Order, Outcome, Pace, Target, agent, flask};
+use super::twins::Twins;
+use super::{End, Kind, News, Order, Outcome, Pace, Target, agent, flask, said};
 
 /// How long a device may take to say what it is, before it is told anything.
 const INTRODUCTION: Duration = Duration::from_secs(10);
+
+/// What a device is at that is asked what it is: nothing was sent to it yet.
+pub(crate) const ASKING: &str = "asking";
+
+/// What it is at from the moment on at which the order may have arrived.
+const TELLING: &str = "telling";
 
 /// Tells every device. The channel brings news by the target's place, exactly one end for each, and closes when all have
 /// ended. Who drops it leaves off following; a device that has its order goes on.
 pub(crate) fn carry_out(targets: Vec<Target>, order: Order, pace: Pace) -> mpsc::Receiver<(usize, News)> {
     let (news, receiver) = mpsc::channel(64);
     tokio::spawn(async move {
-        let order = &order;
+        let errand = &Errand::new(order);
         let all = targets.into_iter().enumerate().map(|(place, target)| {
             let course = Course { place, news: news.clone(), sent: AtomicBool::new(false), began: Instant::now() };
-            async move { course.run(target, order, pace).await }
+            async move { course.run(target, errand, pace).await }
         });
         let all = futures_util::stream::iter(all).buffer_unordered(pace.parallel.max(1)).collect::<()>();
         tokio::select! {
@@ -32,6 +40,21 @@ pub(crate) fn carry_out(targets: Vec<Target>, order: Order, pace: Pace) -> mpsc:
         }
     });
     receiver
+}
+
+/// An order on its way to many devices.
+pub(super) struct Errand {
+    pub(super) order: Order,
+    /// The same for all, so that a device that is told at two addresses has it once.
+    pub(super) key: String,
+    pub(super) twins: Twins,
+}
+
+impl Errand {
+    fn new(order: Order) -> Self {
+        let key = format!("belayctl-{:016x}", RandomState::new().hash_one(()));
+        Self { order, key, twins: Twins::default() }
+    }
 }
 
 /// How an order ended, without how long it took.
@@ -58,9 +81,9 @@ pub(super) struct Course {
 }
 
 impl Course {
-    async fn run(mut self, target: Target, order: &Order, pace: Pace) {
+    async fn run(mut self, target: Target, errand: &Errand, pace: Pace) {
         self.began = Instant::now();
-        let verdict = match tokio::time::timeout(pace.timeout, self.tell(target, order, pace.plain_http)).await {
+        let verdict = match tokio::time::timeout(pace.timeout, self.tell(target, errand, pace.plain_http)).await {
             Ok(verdict) => verdict,
             Err(_) if self.sent.load(Ordering::Relaxed) => Verdict::new(
                 Outcome::Silent,
@@ -74,18 +97,19 @@ impl Course {
             }
         };
         let Verdict { outcome, message, reason } = verdict;
+        let (message, reason) = (said::text(&message), reason.as_deref().and_then(said::name));
         let seconds = self.began.elapsed().as_secs();
         self.send(News::Ended(End { outcome, message, reason, seconds })).await;
     }
 
-    async fn tell(&self, target: Target, order: &Order, plain_http: bool) -> Verdict {
+    async fn tell(&self, target: Target, errand: &Errand, plain_http: bool) -> Verdict {
         if target.is_in_clear() && !plain_http {
             let message =
                 "its token would cross the network unencrypted: --plain-http if you mean it; nothing was sent";
             let reason = Some("token_in_clear".to_owned());
             return Verdict { reason, ..Verdict::new(Outcome::Refused, message) };
         }
-        self.working("asking", None).await;
+        self.working(ASKING, None).await;
         // What was found there once may have another address by now: nothing is sent to what is no device.
         let kind = match introduce(target.host.address).await {
             Ok(kind) => kind,
@@ -98,9 +122,9 @@ impl Course {
         let address = target.host.address;
         match (kind, target.token) {
             (Kind::Agent | Kind::Locked, Some(token)) => {
-                agent::with_token(&Device::new(http, address, Some(token)), order, self).await
+                agent::with_token(&Device::new(http, address, Some(token)), errand, self).await
             }
-            (Kind::Agent, None) => agent::without_token(&Device::new(http, address, None), order, self).await,
+            (Kind::Agent, None) => agent::without_token(&Device::new(http, address, None), errand, self).await,
             (Kind::Locked, None) => Verdict {
                 reason: Some("token_missing".to_owned()),
                 ..Verdict::new(
@@ -108,12 +132,26 @@ impl Course {
                     "it wants a token: give --token-file FILE, or name one in the site file; or open `control.legacy` there",
                 )
             },
-            (Kind::Flask, _) => flask::tell(&Device::new(http, address, None), order, self).await,
+            // Nobody was asked whether a device that cannot undo is meant.
+            (Kind::Flask, _) if target.host.kind != Kind::Flask => Verdict {
+                reason: Some("not_what_it_was".to_owned()),
+                ..Verdict::new(
+                    Outcome::Refused,
+                    "the old Flask program answers there, which cannot undo and was not known to be there: scan again; \
+                     nothing was sent",
+                )
+            },
+            (Kind::Flask, _) => flask::tell(&Device::new(http, address, None), &errand.order, self).await,
         }
     }
 
     /// Says that the order is about to leave: from here on it may have arrived.
-    pub(super) fn sending(&self) {
+    pub(super) async fn sending(&self) {
+        let news = News::Working { step: TELLING.to_owned(), percent: None };
+        if self.news.send((self.place, news)).await.is_err() {
+            // Nobody would know that it was told: it is not.
+            std::future::pending::<()>().await;
+        }
         self.sent.store(true, Ordering::Relaxed);
     }
 
@@ -135,3 +173,8 @@ impl Course {
 async fn introduce(address: SocketAddr) -> Result<Kind, Silence> {
     Ok(super::look(address, INTRODUCTION).await?.kind)
 }
+
+#[cfg(test)]
+mod pretender;
+#[cfg(test)]
+mod tests;

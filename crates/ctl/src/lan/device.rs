@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::secret::Secret;
 
-use super::{Host, Kind};
+use super::{Host, Kind, said};
 
 /// How much of an answer is read. The longest one, `/status`, carries two jobs of 5000 packages.
 const LONGEST: usize = 8 * 1024 * 1024;
@@ -194,8 +194,8 @@ pub(super) fn trouble(error: &reqwest::Error) -> Trouble {
 
 /// What an agent's status says of it.
 pub(super) fn tell(host: &mut Host, status: &Status) {
-    host.name = status.hostname.clone();
-    host.version = Some(status.version.clone());
+    host.name = status.hostname.as_deref().and_then(said::name);
+    host.version = said::name(&status.version);
     host.generation = Some(status.generation.0);
     host.last = match (&status.job, &status.last) {
         (Some(job), _) => Some(step(job.state).to_owned()),

@@ -34,8 +34,8 @@ fn text(list: &PackageList) -> String {
 
 /// Tells an old device, once.
 pub(super) async fn tell(device: &Device, order: &Order, course: &Course) -> Verdict {
+    course.sending().await;
     course.working("working, and does not say at what", None).await;
-    course.sending();
     let answer = send(request(device, order)).await;
     match answer {
         Ok(_) => Verdict::new(

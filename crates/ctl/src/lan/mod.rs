@@ -9,10 +9,12 @@ mod carry_out;
 mod device;
 mod flask;
 mod rehearse;
+mod said;
 mod scan;
 mod scope;
 mod site;
 mod sweep;
+mod twins;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,11 +23,11 @@ use belay_protocol::PackageList;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(crate) use carry_out::carry_out;
+pub(crate) use carry_out::{ASKING, carry_out};
 pub(crate) use device::look;
 pub(crate) use rehearse::rehearse;
 pub(crate) use scan::scan;
-pub(crate) use scope::Scope;
+pub(crate) use scope::{Scope, network};
 pub(crate) use site::{Site, SiteDevice, read_token};
 
 use crate::secret::Secret;

@@ -10,7 +10,7 @@ use reqwest::Method;
 
 use super::answers::Foreseen;
 use super::device::{Device, Trouble, client, look, read, send};
-use super::{Kind, Outcome, Pace, Target};
+use super::{Kind, Outcome, Pace, Target, said};
 
 const INTRODUCTION: Duration = Duration::from_secs(10);
 
@@ -21,6 +21,16 @@ pub(crate) async fn rehearse(targets: &[Target], packages: &[String], pace: Pace
 }
 
 async fn foresee(target: &Target, packages: &[String], timeout: Duration) -> Foreseen {
+    let foreseen = asked(target, packages, timeout).await;
+    Foreseen {
+        message: said::text(&foreseen.message),
+        reason: foreseen.reason.as_deref().and_then(said::name),
+        changes: foreseen.changes.iter().map(|change| belay_terminal::one_line(change)).collect(),
+        ..foreseen
+    }
+}
+
+async fn asked(target: &Target, packages: &[String], timeout: Duration) -> Foreseen {
     let host = &target.host;
     let mut foreseen = Foreseen {
         address: host.address,

@@ -9,7 +9,7 @@ use crate::error::CtlError;
 use crate::files;
 use crate::secret::Secret;
 
-use super::{Host, Kind, Target};
+use super::{Host, Kind, Target, said};
 
 /// What a person who opens it must know.
 const HEAD: &str = "\
@@ -68,6 +68,10 @@ impl Site {
         let path = path.map_or_else(Self::place, |path| Ok(path.to_owned()))?;
         let Some(text) = files::read(&path)? else { return Ok(Self::default()) };
         let mut site: Self = toml::from_str(&text).map_err(|error| CtlError::settings(&path, &error))?;
+        for device in &mut site.devices {
+            // It may have come from a device once.
+            device.name = device.name.as_deref().and_then(said::name);
+        }
         site.devices.sort_by_key(|device| device.address);
         Ok(site)
     }
@@ -108,15 +112,19 @@ impl Site {
         }
     }
 
-    /// A device to be told something, with its token where the file names one.
-    pub(crate) fn target(&self, host: Host) -> Result<Target, CtlError> {
-        match self.of(host.address) {
-            Some(device) => device.target(host),
-            None => Ok(Target { host, token: None }),
-        }
+    /// A device to be told something, with its token where the file names one. A token for all is for the devices of the
+    /// file: whoever is only found may be anybody.
+    pub(crate) fn target(&self, host: Host, for_all: Option<&Secret>) -> Result<Target, CtlError> {
+        let token = match self.of(host.address) {
+            Some(SiteDevice { token_file: Some(path), .. }) => Some(read_token(path)?),
+            Some(SiteDevice { token_file: None, .. }) => for_all.cloned(),
+            None => None,
+        };
+        Ok(Target { host, token })
     }
 
-    fn of(&self, address: SocketAddr) -> Option<&SiteDevice> {
+    /// What the file says of an address.
+    pub(crate) fn of(&self, address: SocketAddr) -> Option<&SiteDevice> {
         self.devices.iter().find(|device| device.address == address)
     }
 }
@@ -125,12 +133,6 @@ impl SiteDevice {
     /// What is known of it without asking.
     pub(crate) fn host(&self) -> Host {
         Host { name: self.name.clone(), ..Host::new(self.address, self.kind) }
-    }
-
-    /// The same device, with the token of its file.
-    pub(crate) fn target(&self, host: Host) -> Result<Target, CtlError> {
-        let token = self.token_file.as_deref().map(read_token).transpose()?;
-        Ok(Target { host, token })
     }
 }
 

@@ -7,10 +7,8 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::Sender;
 
 use super::device::{Device, Silence};
+use super::scope::AT_ONCE;
 use super::{Found, Scope};
-
-/// How many addresses are asked at once: a /24. More would fill the kernel's table of neighbours.
-const AT_ONCE: usize = 256;
 
 /// How many addresses that say nothing are named one by one.
 const NAMED: usize = 5;

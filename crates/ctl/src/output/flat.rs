@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 /// A line for each thing of a list, or one line for what is no list, under a line with the names of all fields. Fields
-/// within a field get its name before theirs: `profile.facts.hostname`; lists within are JSON.
+/// within a field get its name before theirs: `profile.facts.hostname`; lists within are JSON. Texts come from devices and
+/// people, so none of them is a formula where a spreadsheet opens it, or moves a terminal.
 pub(super) fn csv(answer: &Value) -> String {
     let things: &[Value] = match answer {
         Value::Array(things) => things,
@@ -15,6 +16,9 @@ pub(super) fn csv(answer: &Value) -> String {
         if !names.contains(&name.as_str()) {
             names.push(name);
         }
+    }
+    if names.is_empty() {
+        return String::new();
     }
     let mut writer = csv::Writer::from_writer(Vec::new());
     let written = writer.write_record(&names).and_then(|()| {
@@ -34,7 +38,7 @@ fn fields(thing: &Value) -> Vec<(String, String)> {
 }
 
 fn collect(name: &str, value: &Value, found: &mut Vec<(String, String)>) {
-    let text = match value {
+    let cell = match value {
         Value::Object(inner) => {
             for (key, value) in inner {
                 collect(&if name.is_empty() { key.clone() } else { format!("{name}.{key}") }, value, found);
@@ -42,10 +46,21 @@ fn collect(name: &str, value: &Value, found: &mut Vec<(String, String)>) {
             return;
         }
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(_) | Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(text) => plain(text),
+        Value::Array(_) => plain(&value.to_string()),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
     };
-    found.push((if name.is_empty() { "value" } else { name }.to_owned(), text));
+    // What a field is called may come from a device as well.
+    found.push((if name.is_empty() { "value".to_owned() } else { plain(name) }, cell));
+}
+
+/// The text in one line without orders to a terminal. What a spreadsheet would take for a formula begins with the
+/// apostrophe by which it knows a text.
+fn plain(text: &str) -> String {
+    let blank = |letter: char| if matches!(letter, '\n' | '\r' | '\t') { ' ' } else { letter };
+    let clean: String = text.chars().map(blank).filter(|letter| !letter.is_control()).collect();
+    let clean = clean.trim();
+    if clean.starts_with(['=', '+', '-', '@']) { format!("'{clean}") } else { clean.to_owned() }
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ fn walk(folder: &Path, above: &str, contents: &mut Contents) -> Result<(), CtlEr
             }
         } else if metadata.is_file() {
             let runs = metadata.permissions().mode() & 0o111 != 0;
-            Item::File { from: From::Path(path.clone()), size: metadata.len(), runs }
+            Item::File { from: From::Path(path.clone(), metadata.modified().ok()), size: metadata.len(), runs }
         } else {
             return refuse("is no file, no folder and no link; devices refuse it: take it out of the folder");
         };

@@ -1,6 +1,7 @@
 //! A look into an archive that is published as it is: whether it is whole, and what devices will not like. Whether they
 //! take it is for them to say; here nobody is kept from publishing.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -25,19 +26,29 @@ pub(super) struct Look {
 /// Reads an archive to its end.
 pub(super) fn into(path: &Path, format: Format) -> Result<Look, CtlError> {
     let file = File::open(path).map_err(|source| CtlError::File { path: path.to_owned(), source })?;
-    let file = BufReader::with_capacity(BUFFER, file);
+    of(path, file, format)
+}
+
+fn of(path: &Path, file: impl Read, format: Format) -> Result<Look, CtlError> {
+    let failed = Cell::new(false);
+    let source = BufReader::with_capacity(BUFFER, Source { inner: file, failed: &failed });
     let looked = match format {
-        Format::Gzip => look(MultiGzDecoder::new(file)),
-        Format::Tar => look(file),
-        // Unpacking those needs a library that is larger than all of this program's own code.
-        Format::Zstd | Format::Zip | Format::Text => return Ok(Look::default()),
+        Format::Gzip => look(MultiGzDecoder::new(source)),
+        Format::Zstd => zstd::Decoder::with_buffer(source).and_then(look),
+        Format::Tar => look(source),
+        Format::Zip | Format::Text => return Ok(Look::default()),
     };
-    looked
-        .map_err(|error| CtlError::Damaged(format!("{} is damaged or cut off: {error}; make it anew", path.display())))
+    looked.map_err(|error| {
+        if failed.get() {
+            return CtlError::File { path: path.to_owned(), source: error };
+        }
+        CtlError::Damaged(format!("{} is damaged or cut off: {error}; make it anew", path.display()))
+    })
 }
 
 fn look(stream: impl Read) -> io::Result<Look> {
-    let mut archive = Archive::new(stream);
+    let ended = Cell::new(false);
+    let mut archive = Archive::new(Stream { inner: stream, ended: &ended });
     let (mut names, mut warnings, mut entries) = (BTreeSet::new(), Vec::new(), 0);
     for entry in archive.entries()? {
         let mut entry = entry?;
@@ -51,9 +62,14 @@ fn look(stream: impl Read) -> io::Result<Look> {
         warnings.extend(problem.map(|problem| format!("{own} {problem}: devices will refuse this")));
         io::copy(&mut entry, &mut io::sink())?;
     }
+    let without_end = ended.get();
     // What follows holds the checksum of the compression.
     let mut rest = Rest::default();
-    io::copy(&mut archive.into_inner(), &mut rest)?;
+    let more = io::copy(&mut archive.into_inner(), &mut rest)?;
+    // Cut off between two entries it looks whole but for its end: two blocks of zeros, one of which was read.
+    if without_end || more < BLOCK {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the tar has no end"));
+    }
     if rest.0 {
         warnings.push("something follows the end of the tar: devices will refuse this".to_owned());
     }
@@ -86,6 +102,38 @@ fn shortened(mut warnings: Vec<String>) -> Vec<String> {
     warnings
 }
 
+/// The file, which remembers that it could not be read: that says nothing of what is in it.
+struct Source<'a, R> {
+    inner: R,
+    failed: &'a Cell<bool>,
+}
+
+impl<R: Read> Read for Source<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer);
+        if read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
+            self.failed.set(true);
+        }
+        read
+    }
+}
+
+/// The tar, which remembers that there was no more of it.
+struct Stream<'a, R> {
+    inner: R,
+    ended: &'a Cell<bool>,
+}
+
+impl<R: Read> Read for Stream<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        if read == 0 && !buffer.is_empty() {
+            self.ended.set(true);
+        }
+        Ok(read)
+    }
+}
+
 /// Whether anything but zeros came.
 #[derive(Default)]
 struct Rest(bool);
@@ -102,5 +150,8 @@ impl io::Write for Rest {
 }
 
 const BUFFER: usize = 64 * 1024;
+
+/// What a tar is made of.
+const BLOCK: u64 = 512;
 
 const MOST_WARNINGS: usize = 10;

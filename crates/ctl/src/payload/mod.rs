@@ -97,6 +97,16 @@ impl Payload {
         }
     }
 
+    /// Looks at a `.tar.gz`, and takes nothing else.
+    pub(crate) fn read_tar_gz(source: &Path, output: &Output) -> Result<Self, CtlError> {
+        match Format::of(source)? {
+            Format::Gzip => Self::read(source, output),
+            Format::Zstd | Format::Tar | Format::Zip | Format::Text => {
+                Err(CtlError::Damaged(format!("{} is no .tar.gz, whatever its name says", source.display())))
+            }
+        }
+    }
+
     /// The archive, where it is one.
     pub(crate) fn bundle(&self) -> Option<&Bundle> {
         match &self.content {

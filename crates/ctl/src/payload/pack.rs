@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use flate2::{Compression, GzBuilder};
 use indicatif::ProgressBar;
@@ -46,8 +47,8 @@ pub(super) enum Item {
 /// Where a file is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum From {
-    /// A path.
-    Path(PathBuf),
+    /// A path, last written to at this time.
+    Path(PathBuf, Option<SystemTime>),
     /// The zip's entry of this number.
     Zip(usize),
 }
@@ -120,12 +121,11 @@ pub(super) fn pack(mut contents: Contents, output: &Output) -> Result<File, CtlE
                 let (path, inner) = contents.open(&from, &name)?;
                 let mut content = Exact { inner: inner.take(size), bar: &bar, failed: false };
                 let written = tar.append_data(&mut header, &name, &mut content);
-                let (failed, missing) = (content.failed, content.inner.limit());
+                let failed = content.failed;
                 match written {
-                    Err(source) if failed => return Err(CtlError::File { path, source }),
+                    Err(source) if failed => return Err(unreadable(&from, path, source)),
                     Err(source) => return Err(packing(source)),
-                    Ok(()) if missing > 0 => return Err(changed(&path)),
-                    Ok(()) => {}
+                    Ok(()) => content.must_have_ended(&from, &path, size)?,
                 }
             }
         }
@@ -139,7 +139,7 @@ impl Contents {
     /// Opens a file that is packed, and says what to call it.
     fn open(&mut self, from: &From, name: &str) -> Result<(PathBuf, Box<dyn Read + '_>), CtlError> {
         match (from, &mut self.zip) {
-            (From::Path(path), _) => {
+            (From::Path(path, _), _) => {
                 let failed = |source| CtlError::File { path: path.clone(), source };
                 Ok((path.clone(), Box::new(BufReader::new(File::open(path).map_err(failed)?))))
             }
@@ -172,6 +172,28 @@ impl<R: Read> Read for Exact<'_, R> {
     }
 }
 
+impl<R: Read> Exact<'_, R> {
+    /// All was read, and there is no more of it: only whoever reads on is told that a checksum is wrong.
+    fn must_have_ended(self, from: &From, path: &Path, size: u64) -> Result<(), CtlError> {
+        let missing = self.inner.limit();
+        let more = self.inner.into_inner().read(&mut [0]);
+        let more = more.map_err(|source| unreadable(from, path.to_owned(), source))?;
+        let same = match from {
+            From::Path(path, written) => std::fs::symlink_metadata(path)
+                .is_ok_and(|now| now.is_file() && now.len() == size && now.modified().ok() == *written),
+            From::Zip(_) => true,
+        };
+        if missing == 0 && more == 0 && same { Ok(()) } else { Err(changed(path)) }
+    }
+}
+
+fn unreadable(from: &From, path: PathBuf, source: io::Error) -> CtlError {
+    match from {
+        From::Path(..) => CtlError::File { path, source },
+        From::Zip(_) => CtlError::Damaged(format!("{} is damaged: {source}; make the zip anew", path.display())),
+    }
+}
+
 fn header(kind: EntryType, size: u64, mode: u32, time: u64) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
@@ -183,7 +205,7 @@ fn header(kind: EntryType, size: u64, mode: u32, time: u64) -> Header {
     header
 }
 
-fn changed(path: &std::path::Path) -> CtlError {
+fn changed(path: &Path) -> CtlError {
     CtlError::Damaged(format!("{} changed while it was packed; do it again once it is finished", path.display()))
 }
 

@@ -240,6 +240,17 @@ fn an_archive_that_is_cut_off_anywhere_is_refused() {
         let refusal = refused(&write(&there, "cut.tar.gz", &whole[..length]));
         assert!(refusal.contains("damaged or cut off"), "{length}: {refusal}");
     }
+    let mut tar = Vec::new();
+    io::Read::read_to_end(&mut flate2::read::GzDecoder::new(whole.as_slice()), &mut tar).unwrap();
+    for (name, level) in [("tar", None), ("tar.zst", Some(3))] {
+        let packed = level.map_or_else(|| tar.clone(), |level| zstd::encode_all(tar.as_slice(), level).unwrap());
+        let payload = read(&write(&there, name, &packed)).unwrap();
+        assert_eq!((payload.kind, payload.entries, payload.warnings), (Kind::Archive, Some(8), Vec::new()), "{name}");
+        for length in (512..packed.len()).step_by(512).chain([packed.len() - 1]) {
+            let refusal = refused(&write(&there, "cut", &packed[..length.min(packed.len() - 1)]));
+            assert!(refusal.contains("damaged or cut off"), "{name}, {length}: {refusal}");
+        }
+    }
     let mut flipped = whole;
     let middle = flipped.len() / 2;
     flipped[middle] ^= 1;
@@ -261,8 +272,6 @@ fn a_file_is_told_by_its_content() {
         let refusal = refused(&write(&there, "update.tar.gz", bytes));
         assert!(refusal.contains(words), "{refusal}");
     }
-    let zstd = read(&write(&there, "a", b"\x28\xb5\x2f\xfd....")).unwrap();
-    assert_eq!((zstd.kind, zstd.entries), (Kind::Archive, None));
     assert!(refused(&there.path().join("missing")).contains("missing"));
 }
 
@@ -275,4 +284,62 @@ fn a_package_list_says_which_line_is_wrong() {
     let path = write(&there, "bad.list", "demo-app\n-oDebug=1\n");
     let refusal = refused(&path);
     assert!(refusal.starts_with(&format!("{}, line 2: ", path.display())), "{refusal}");
+}
+
+#[test]
+fn a_zip_with_a_flipped_bit_is_refused_however_it_is_compressed() {
+    let there = tempfile::tempdir().unwrap();
+    for method in [zip::CompressionMethod::Stored, zip::CompressionMethod::Deflated] {
+        let options = SimpleFileOptions::default().compression_method(method);
+        let whole = zip_of(&["install.sh", "bin/demo"], options);
+        assert!(read(&write(&there, "a.zip", &whole)).is_ok());
+        let last_name = whole.windows(8).position(|bytes| bytes == b"bin/demo").unwrap() + 8;
+        let mut flipped = whole;
+        // The third byte of the content.
+        flipped[last_name + 2] ^= 1;
+        let refusal = refused(&write(&there, "a.zip", flipped));
+        assert!(refusal.contains("bin/demo is damaged"), "{method:?}: {refusal}");
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_its_folder_is_packed_is_refused() {
+    type Change = fn(&Path);
+    let append: Change = |path| File::options().append(true).open(path).unwrap().write_all(b"more").unwrap();
+    let shorten: Change = |path| File::options().write(true).open(path).unwrap().set_len(2).unwrap();
+    let rewrite: Change = |path| {
+        fs::write(path, "PROGRAM").unwrap();
+        let later = fs::metadata(path).unwrap().modified().unwrap() + std::time::Duration::from_secs(1);
+        File::options().write(true).open(path).unwrap().set_modified(later).unwrap();
+    };
+    for change in [append, shorten, rewrite] {
+        let there = folder(&[0, 1, 2, 3]);
+        let contents = folder::contents(there.path()).unwrap();
+        change(&there.path().join("bin/demo"));
+        let refusal = pack::pack(contents, &output()).expect_err("it must be refused").to_string();
+        assert!(refusal.contains("bin/demo changed while it was packed"), "{refusal}");
+    }
+}
+
+#[test]
+fn that_a_file_cannot_be_read_says_nothing_of_what_is_in_it() {
+    let unreadable = Path::new("/proc/self/mem");
+    for format in [Format::Gzip, Format::Zstd, Format::Tar] {
+        let looked = look::into(unreadable, format);
+        assert!(matches!(looked, Err(CtlError::File { .. })), "{format:?}: {looked:?}");
+    }
+}
+
+#[test]
+fn only_a_tar_gz_is_taken_where_nothing_else_is_wanted() {
+    let there = tempfile::tempdir().unwrap();
+    let whole = archive(&[(tar::EntryType::Regular, "install.sh", "")]);
+    assert!(Payload::read_tar_gz(&write(&there, "a.tar.gz", &whole), &output()).is_ok());
+    let tar = io::read_to_string(flate2::read::GzDecoder::new(whole.as_slice())).unwrap();
+    let zstd = zstd::encode_all(tar.as_bytes(), 3).unwrap();
+    let zip = zip_of(&["install.sh"], SimpleFileOptions::default());
+    for other in [tar.as_bytes(), &zstd, &zip, b"demo-app=1.0\n"] {
+        let taken = Payload::read_tar_gz(&write(&there, "a.tar.gz", other), &output());
+        assert!(matches!(&taken, Err(CtlError::Damaged(said)) if said.contains("is no .tar.gz")), "{taken:?}");
+    }
 }

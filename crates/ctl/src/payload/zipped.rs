@@ -38,8 +38,8 @@ pub(super) fn contents(path: &Path) -> Result<Contents, CtlError> {
         } else if entry.is_symlink() {
             let mut target = String::new();
             match entry.by_ref().take(LONGEST_TARGET).read_to_string(&mut target) {
-                Ok(_) => Item::Link(target),
-                Err(_) => return refuse("is a link to something that cannot be read"),
+                Ok(length) if (length as u64) < LONGEST_TARGET => Item::Link(target),
+                Ok(_) | Err(_) => return refuse("is a link to something that cannot be read"),
             }
         } else {
             let mode = entry.unix_mode().filter(|_| entry.system() == System::Unix);

@@ -16,7 +16,7 @@ use crate::output::Output;
 use crate::secret::Secret;
 
 pub(crate) use keyring::Keyring;
-pub(crate) use resolve::{Environment, server_of};
+pub(crate) use resolve::{Environment, server_of, token};
 pub(crate) use store::{Profile, Profiles};
 
 /// The server that is meant, and the token for it. A person who looks on is asked for a token that is nowhere.
@@ -35,9 +35,8 @@ pub(crate) fn target(connection: &Connection, output: &Output) -> Result<Target,
 pub(crate) fn ask(server: &str) -> Result<Secret, CtlError> {
     let typed = rpassword::prompt_password(format!("Token for {server}: "));
     let typed = typed.map_err(|error| CtlError::Usage(format!("a token cannot be asked for here: {error}")))?;
-    let typed = typed.trim().to_owned();
-    if typed.is_empty() {
+    if typed.trim().is_empty() {
         return Err(CtlError::NoToken { server: server.to_owned() });
     }
-    Ok(Secret::new(typed))
+    token(&typed, "what was typed")
 }

@@ -97,7 +97,7 @@ pub(super) fn token_of(
     keyring: impl Fn() -> Result<Keyring, CtlError>,
 ) -> Result<Option<Secret>, CtlError> {
     if let Some(path) = &connection.token_file {
-        return Ok(Some(Secret::new(signing::read(path)?.trim().to_owned())));
+        return token(&signing::read(path)?, &path.display().to_string()).map(Some);
     }
     // A profile that was named now outdoes an environment that was set some time ago.
     let kept = |profile: Option<&str>| Ok::<_, CtlError>(keyring()?.token(profile, &server.url));
@@ -107,9 +107,18 @@ pub(super) fn token_of(
         return Ok(Some(token));
     }
     match environment.token() {
-        Some(token) => Ok(Some(token)),
+        Some(text) => token(text.reveal(), "the token in the environment").map(Some),
         None => kept(server.profile.as_deref()),
     }
+}
+
+/// A text as a token, which is one word.
+pub(crate) fn token(text: &str, from: &str) -> Result<Secret, CtlError> {
+    let text = text.trim();
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(CtlError::Usage(format!("{from} holds no token: that is one word, as `token create` shows it")));
+    }
+    Ok(Secret::new(text.to_owned()))
 }
 
 /// The same server is the same text.

@@ -65,6 +65,9 @@ pub(crate) fn fleet(fleet: &FleetSummary, page: &Page) -> String {
     if *pending > 0 {
         text.push_str(&format!("\n{} to be let in: belayctl device list --state pending", counted(*pending, "device")));
     }
+    if compliance.is_empty() {
+        return text;
+    }
     let rows = compliance.iter().map(|ring| {
         vec![
             plain(format!("{}/{}", ring.device_type, ring.distribution)),

@@ -1,14 +1,12 @@
 //! What came of enrolling many devices.
 
-use std::path::Path;
-
 use belay_terminal::quantity::counted;
 use belay_terminal::{Page, Tone, plain};
 
 use crate::commands::{EnrolResult, EnrolledDevice};
 
-/// A table of devices, and how many went well; where the others are listed to be tried again.
-pub(crate) fn table(devices: &[EnrolledDevice], retry: Option<&Path>, page: &Page) -> String {
+/// A table of devices, and how many went well; where what tries the others again.
+pub(crate) fn table(devices: &[EnrolledDevice], again: Option<&str>, page: &Page) -> String {
     let rows = devices.iter().map(|device| {
         vec![
             plain(device.host.clone()),
@@ -21,9 +19,8 @@ pub(crate) fn table(devices: &[EnrolledDevice], retry: Option<&Path>, page: &Pag
     let table = super::table(&["address", "name", "result", "device", "reason"], rows, page);
     let well = devices.iter().filter(|device| device.result.is_well()).count();
     let mut text = format!("{table}\n\n{well} of {} enrolled", counted(devices.len() as u64, "device"));
-    if let Some(retry) = retry {
-        let path = retry.display();
-        text.push_str(&format!("; to try the others again: belayctl enrol bulk {path}"));
+    if let Some(again) = again {
+        text.push_str(&format!("; to try the others again: {again}"));
     }
     text
 }

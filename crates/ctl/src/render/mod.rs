@@ -12,11 +12,12 @@ pub(crate) mod watch_folder;
 pub(crate) mod report;
 pub(crate) mod watch;
 
-use belay_terminal::{Cell, Page, header};
+use belay_terminal::{Cell, Page, header, one_line};
 
-/// Rows under the names of their columns.
+/// Rows under the names of their columns. Cells hold words of devices and people: each stays in its line.
 pub(crate) fn table(columns: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>, page: &Page) -> String {
-    let rows: Vec<Vec<Cell>> = std::iter::once(header(columns)).chain(rows).collect();
+    let clean = |row: Vec<Cell>| row.into_iter().map(|(tone, text)| (tone, one_line(&text))).collect();
+    let rows: Vec<Vec<Cell>> = std::iter::once(header(columns)).chain(rows.into_iter().map(clean)).collect();
     belay_terminal::table(&rows, 0, page.paint)
 }
 

@@ -2,7 +2,7 @@
 
 use belay_protocol::admin::ReportView;
 use belay_protocol::sync::ReportStatus;
-use belay_terminal::{Page, Tone};
+use belay_terminal::{Page, Tone, one_line};
 
 /// Reports, oldest first.
 pub(crate) fn list(reports: &[ReportView], page: &Page) -> String {
@@ -22,10 +22,10 @@ pub(crate) fn one(view: &ReportView, page: &Page) -> String {
     let mut line =
         format!("{}  {} {about}", page.paint.tone(Tone::Quiet, &at), page.paint.tone(tone, &format!("{word:<12}")));
     if let Some(reason) = &report.reason {
-        line.push_str(&format!("  {reason}"));
+        line.push_str(&format!("  {}", one_line(reason)));
     }
     for said in report.message.lines().filter(|said| !said.is_empty()) {
-        line.push_str(&format!("\n    {said}"));
+        line.push_str(&format!("\n    {}", one_line(said)));
     }
     line
 }

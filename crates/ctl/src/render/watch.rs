@@ -1,8 +1,8 @@
 //! A deployment while it goes on: a bar of its devices, how many stand where, who is at work.
 
-use belay_protocol::admin::{Buckets, DeploymentView, DeviceProgress};
+use belay_protocol::admin::{Buckets, DeploymentStatus, DeploymentView, DeviceProgress};
 use belay_terminal::quantity::duration;
-use belay_terminal::{Page, Tone};
+use belay_terminal::{Page, Tone, one_line};
 
 use super::deployment::device_tone;
 
@@ -38,14 +38,23 @@ pub(crate) fn numbers(deployment: &DeploymentView, page: &Page) -> String {
 /// One device in one line.
 pub(crate) fn device(device: &DeviceProgress, page: &Page) -> String {
     let status = page.paint.tone(device_tone(&device.status), &format!("{:<12}", device.status.replace('_', " ")));
-    let name = if device.hostname.is_empty() { device.device.as_str() } else { &device.hostname };
+    let name = if device.hostname.is_empty() { device.device.to_string() } else { one_line(&device.hostname) };
     let end = device.ended_at.unwrap_or(page.now);
     let lasts = device.started_at.map(|start| end.as_second().saturating_sub(start.as_second()));
     let lasts = lasts.and_then(|seconds| u64::try_from(seconds).ok()).map(|seconds| format!("  {}", duration(seconds)));
-    let reason = device.reason.as_ref().map(|reason| format!("  {reason}")).unwrap_or_default();
+    let reason = device.reason.as_ref().map(|reason| format!("  {}", one_line(reason))).unwrap_or_default();
     let message = device.message.lines().next().filter(|line| !line.is_empty());
-    let message = message.map(|line| format!(": {line}")).unwrap_or_default();
+    let message = message.map(|line| format!(": {}", one_line(line))).unwrap_or_default();
     format!("{status} {name}{}{reason}{message}", lasts.unwrap_or_default())
+}
+
+/// Where a deployment has no end of its own, that it has none.
+pub(crate) fn endless(deployment: &DeploymentView) -> Option<String> {
+    let channel = deployment.channel.filter(|_| deployment.status == DeploymentStatus::InProgress)?;
+    Some(format!(
+        "channel {channel} brings its release to devices as they come, and has no end: this goes on until you leave it \
+         by Ctrl-C, or by --timeout"
+    ))
 }
 
 /// Why a watch ends before its deployment does.

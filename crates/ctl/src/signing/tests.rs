@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::files::Fresh;
 
 #[test]
 fn a_key_signs_and_its_other_half_tells_what_it_signed() {
@@ -11,7 +12,8 @@ fn a_key_signs_and_its_other_half_tells_what_it_signed() {
     assert_eq!(secret, folder.path().join("site.2026.key"));
     assert_eq!(secret.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let signature = folder.path().join("manifest.sig");
-    write(&signature, &sign(&secret, "a manifest", "manifest.json").unwrap()).unwrap();
+    let signed = sign(&secret, "a manifest", "manifest.json").unwrap();
+    Fresh::text(&signature, &signed, false).write().unwrap();
     verify(&public, "a manifest", &signature).unwrap();
     verify(&public, "another manifest", &signature).unwrap_err();
     let (_, other) = generate(&folder.path().join("other"), true).unwrap();
@@ -33,7 +35,7 @@ fn what_is_no_key_is_refused_with_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("nonsense");
     for text in ["", "untrusted comment: a\nabc\n"] {
-        write(&file, text).unwrap();
+        Fresh::text(&file, text, true).write().unwrap();
         assert!(matches!(verify(&file, "", &file), Err(CtlError::Key { .. })), "{text:?}");
     }
     assert!(matches!(sign(&folder.path().join("none"), "", ""), Err(CtlError::File { .. })));

@@ -4,17 +4,20 @@
 //! It asks nobody: a password that would have to be typed, or a host key that was never met, is a failure. What is
 //! secret goes over standard input, never into an argument that every user of a machine can read.
 
+mod heard;
 mod word;
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
+use tokio::time::{Instant, timeout_at};
 
+use heard::{Answer, Complaint};
 pub(crate) use word::{quoted, sentence};
 
 /// How every machine is reached.
@@ -84,24 +87,50 @@ pub(crate) enum SshError {
     /// It took too long.
     #[error("nothing was heard of it within {} s", .0.as_secs())]
     Silent(Duration),
+    /// It let us in, and was not done when its time was over.
+    #[error("it was not done within {} s; what was begun there may go on", .0.as_secs())]
+    Unfinished(Duration),
+    /// It let us in, and the connection broke.
+    #[error("{0}; what was begun there may go on")]
+    Cut(String),
 }
 
 impl Ssh {
-    /// Runs a command line of the machine's shell there, to its end. A future that is dropped ends ssh.
-    pub(crate) async fn run(&self, place: Place<'_>, command: &str, input: Input<'_>) -> Result<Said, SshError> {
-        let run = self.started(place, command, input);
-        let output = tokio::time::timeout(self.timeout, run).await.map_err(|_| SshError::Silent(self.timeout))??;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        match output.status.code() {
+    /// Runs a command line of the machine's shell there, to its end or to an instant. A future that is dropped ends ssh.
+    pub(crate) async fn run(
+        &self,
+        place: Place<'_>,
+        command: &str,
+        input: Input<'_>,
+        until: Instant,
+    ) -> Result<Said, SshError> {
+        let (mut answer, mut complaint) = (Answer::default(), Complaint::default());
+        let run = self.started(place, command, input, &mut answer, &mut complaint);
+        let ended = timeout_at(until, run).await;
+        let was_let_in = answer.has_begun();
+        let status = match ended {
+            Ok(status) => status?,
+            Err(_) if was_let_in => return Err(SshError::Unfinished(self.timeout)),
+            Err(_) => return Err(SshError::Silent(self.timeout)),
+        };
+        let (stdout, stderr) = (answer.text(), complaint.text());
+        match status.code() {
             // Only ssh itself ends so, as a rule.
+            Some(FAILED) | None if was_let_in => Err(SshError::Cut(sentence(&stderr))),
             Some(FAILED) | None => Err(word::failure(&stderr)),
             Some(code) => Ok(Said { code, stdout, stderr }),
         }
     }
 
-    async fn started(&self, place: Place<'_>, command: &str, input: Input<'_>) -> Result<Output, SshError> {
-        let mut ssh = self.command(place, command);
+    async fn started(
+        &self,
+        place: Place<'_>,
+        command: &str,
+        input: Input<'_>,
+        answer: &mut Answer,
+        complaint: &mut Complaint,
+    ) -> Result<ExitStatus, SshError> {
+        let mut ssh = self.command(place, &Answer::begun_by(command));
         let text = match input {
             Input::Text(text) => {
                 ssh.stdin(Stdio::piped());
@@ -114,11 +143,17 @@ impl Ssh {
             }
         };
         let mut child = ssh.spawn().map_err(SshError::Start)?;
-        if let (Some(text), Some(mut stdin)) = (text, child.stdin.take()) {
-            // Whoever ends without having read it says why on standard error.
-            let _ = stdin.write_all(text.as_bytes()).await;
-        }
-        child.wait_with_output().await.map_err(SshError::Start)
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let feed = async move {
+            if let (Some(text), Some(mut stdin)) = (text, stdin) {
+                // Whoever ends without having read it says why on standard error.
+                let _ = stdin.write_all(text.as_bytes()).await;
+            }
+        };
+        let listen = async { tokio::join!(answer.listen(stdout), complaint.listen(stderr)) };
+        let ((), heard) = tokio::join!(feed, listen);
+        heard.0.and(heard.1).map_err(SshError::Start)?;
+        child.wait().await.map_err(SshError::Start)
     }
 
     #[expect(clippy::disallowed_methods, reason = "the only place of this program that starts another one")]

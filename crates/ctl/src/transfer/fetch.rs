@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use belay_protocol::Sha256;
 use belay_terminal::quantity::bytes;
+use nix::libc::O_NOFOLLOW;
 use reqwest::header::CONTENT_RANGE;
 use reqwest::{Response, StatusCode};
 use sha2::Digest;
@@ -122,8 +124,16 @@ impl Part {
         let mut path = to.as_os_str().to_owned();
         path.push(".part");
         let path = PathBuf::from(path);
-        let failed = |source| CtlError::Write { path: path.clone(), source };
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false).custom_flags(O_NOFOLLOW);
+        let file = match options.open(&path) {
+            Ok(file) => file,
+            Err(_) if path.is_symlink() => {
+                let problem = std::io::Error::other("it is a symbolic link, and what it points to stays; remove it");
+                return Err(CtlError::Write { path, source: problem });
+            }
+            Err(source) => return Err(CtlError::Write { path, source }),
+        };
         if file.try_lock().is_err() {
             let problem = std::io::Error::new(ErrorKind::ResourceBusy, "another belayctl is fetching into it");
             return Err(CtlError::Write { path, source: problem });
@@ -200,3 +210,6 @@ const CHUNK: usize = 256 * 1024;
 
 /// How long nothing may come.
 const STALL: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

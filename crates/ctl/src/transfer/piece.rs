@@ -13,7 +13,7 @@ use futures_util::{StreamExt, stream};
 use indicatif::ProgressBar;
 
 use super::Archive;
-use super::archive::{PIECE, digest};
+use super::archive::digest;
 use crate::client::{Client, Reply};
 use crate::error::CtlError;
 
@@ -28,8 +28,9 @@ impl Piece {
     /// Reads the piece with this number.
     pub(super) fn read(file: &File, path: &Path, archive: &Archive, number: usize) -> Result<Self, CtlError> {
         let failed = |source| CtlError::File { path: path.to_owned(), source };
-        let from = number as u64 * PIECE;
-        let mut bytes = vec![0; usize::try_from(archive.size.saturating_sub(from).min(PIECE)).unwrap_or_default()];
+        let from = number as u64 * archive.piece;
+        let mut bytes =
+            vec![0; usize::try_from(archive.size.saturating_sub(from).min(archive.piece)).unwrap_or_default()];
         let sha256 = archive.pieces[number];
         match file.read_exact_at(&mut bytes, from) {
             Ok(()) if digest(&bytes) == sha256 => Ok(Self { sha256, bytes: Arc::new(bytes) }),

@@ -9,7 +9,6 @@ use belay_protocol::admin::{AssembleArtifact, PiecesMissing};
 use belay_terminal::quantity::bytes;
 
 use super::Archive;
-use super::archive::PIECE;
 use super::persistence::{Verdict, judge};
 use super::piece::Piece;
 use super::waiting::Waiting;
@@ -126,8 +125,9 @@ impl Upload<'_> {
 
     /// How many bytes there are beside these pieces.
     fn bytes_without(&self, missing: &BTreeSet<Sha256>) -> u64 {
-        let lengths = (0_u64..).map(|number| self.archive.size.saturating_sub(number * PIECE).min(PIECE));
-        let pieces = self.archive.pieces.iter().zip(lengths);
+        let Archive { size, piece, pieces, .. } = self.archive;
+        let lengths = (0_u64..).map(|number| size.saturating_sub(number * piece).min(*piece));
+        let pieces = pieces.iter().zip(lengths);
         pieces.filter(|(piece, _)| !missing.contains(piece)).map(|(_, length)| length).sum()
     }
 }

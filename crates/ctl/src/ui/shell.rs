@@ -20,7 +20,7 @@ use super::app::{App, Command, Event};
 use super::view::{Look, draw};
 use crate::clock;
 use crate::error::CtlError;
-use crate::lan::{self, Found, Host, Order, Pace, Scope, Site, Target};
+use crate::lan::{self, End, Found, Host, News, Order, Outcome, Pace, Scope, Site};
 use crate::secret::Secret;
 
 /// What the interface works with.
@@ -30,7 +30,7 @@ pub(super) struct Setup {
     pub(super) site: Site,
     /// Where is looked for others.
     pub(super) scope: Scope,
-    /// The token for agents that the site file has none for.
+    /// The token for agents of the site file that have none there.
     pub(super) token: Option<Secret>,
     /// How fast orders are carried out.
     pub(super) pace: Pace,
@@ -152,21 +152,32 @@ async fn order_all(setup: Setup, hosts: Vec<Host>, order: Order, told: Sender<Ev
     let addresses: Vec<_> = hosts.iter().map(|host| host.address).collect();
     let mut targets = Vec::new();
     for host in hosts {
-        match setup.site.target(host.clone()) {
-            Ok(target) => targets.push(Target { token: target.token.or_else(|| setup.token.clone()), ..target }),
+        let address = host.address;
+        match setup.site.target(host, setup.token.as_ref()) {
+            Ok(target) => targets.push(target),
+            // Another token than its own is not for it.
             Err(error) => {
-                let _ = told.send(Event::Remark(format!("{}: {error}", host.address))).await;
-                targets.push(Target { host, token: setup.token.clone() });
+                let _ = told.send(Event::News(address, News::Ended(untold(&error)))).await;
             }
         }
     }
+    let told_of: Vec<_> = targets.iter().map(|target| target.host.address).collect();
     let mut news = lan::carry_out(targets, order, setup.pace);
     while let Some((place, news)) = news.recv().await {
-        if let Some(address) = addresses.get(place) {
+        if let Some(address) = told_of.get(place) {
             let _ = told.send(Event::News(*address, news)).await;
         }
     }
     let _ = told.send(Event::Closed(addresses)).await;
+}
+
+fn untold(error: &CtlError) -> End {
+    End {
+        outcome: Outcome::Refused,
+        message: format!("{error}; nothing was sent"),
+        reason: Some("token_file".to_owned()),
+        seconds: 0,
+    }
 }
 
 /// How much may wait to be shown.

@@ -11,7 +11,7 @@ tools=$(cd "$1/recipes" && pwd)
 
 if ! cmp -s "$here/requirements.txt" "$tools/installed.txt"; then
   python3 -m venv "$tools/python"
-  "$tools/python/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+  "$tools/python/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$here/requirements.txt"
   cp "$here/requirements.txt" "$tools/installed.txt"
 fi
 # The Groovy of Debian is of the line that Jenkins itself has.

@@ -3,5 +3,7 @@
 mod announced;
 mod push;
 mod scan;
+mod strangers;
+mod twice;
 mod unreachable;
 pub(crate) mod world;

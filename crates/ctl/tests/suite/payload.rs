@@ -87,6 +87,9 @@ fn an_archive_is_sent_as_it_is_and_read_again_with_check() {
     assert_eq!(again["new"], json!(false));
     tool(&operator, "head -c 100 demo-1.0.tar.gz >cut.tar.gz");
     operator.run(&publish("cut.tar.gz", &[])).exits(1).complains(&["cut.tar.gz is damaged or cut off"]);
+    // Between two entries, where a tar looks whole but for its end.
+    tool(&operator, "tar -cf demo.tar -C build install.sh bin && head -c 1024 demo.tar >cut.tar");
+    operator.run(&publish("cut.tar", &[])).exits(1).complains(&["cut.tar is damaged or cut off", "no end"]);
 }
 
 #[test]
@@ -149,6 +152,8 @@ fn a_tag_names_the_release_and_another_one_is_refused_with_the_forms() {
         .run(&by_tag("rtsp-recorder-2.33.07-gamma"))
         .exits(1)
         .complains(&["rtsp-recorder-*-stable=RTSP-Recorder/232"]);
+    let ambiguous = [&by_tag("jupiter-1.0-stable")[..], &["--map", "jupiter-*=Jupiter/232", "--dry-run"]].concat();
+    operator.run(&ambiguous).exits(1).complains(&["jupiter-*=Jupiter/232", "jupiter-*-stable=Jupiter/other"]);
     let listed = operator.run_with_input(&publish("-", &["--json"]), "demo-app=2.0\n");
     assert_eq!(listed.exits(0).json()["packages"], json!(["demo-app=2.0"]));
 }
@@ -176,12 +181,35 @@ fn what_was_signed_elsewhere_is_published_and_proven_by_its_key() {
     let dry = |key| publish("build", &["--dry-run", "--sign", key]);
     operator.run(&dry("site.key")).exits(0).says(&["it is there already"]);
     operator.run(&dry("other.key")).exits(2).says(&["REFUSED", "a signature by another key"]);
+    // What was signed is not lost by signing once more, nor is one half of it.
+    let again = publish("build", &["--sign", "other.key", "--out", "out"]);
+    tool(&operator, "cp -r out kept && rm out/manifest.json");
+    operator.run(&again).exits(1).complains(&["out/manifest.sig is there already", "--force"]);
+    tool(&operator, "test ! -e out/manifest.json && cp kept/manifest.json out/ && diff -r kept out");
+    operator.run(&[&again[..], &["--force"]].concat()).exits(0);
+    tool(&operator, "cmp kept/update.tar.gz out/update.tar.gz && ! cmp -s kept/manifest.sig out/manifest.sig");
+    let sign = |key| ["key", "sign", "out/manifest.json", "--key", key];
+    operator.run(&sign("site.key")).exits(1).complains(&["out/manifest.sig is there already", "--force"]);
+    operator.succeed(&[&sign("site.key")[..], &["--force"]].concat());
+    operator.succeed(&["key", "verify", "out/manifest.json", "--key", "site.pub"]);
+    tool(&operator, "rm -r out && mv kept out");
     // And carried to a device that no server reaches.
     operator.succeed(&[&["release", "download"][..], &NAME, &["--file", "usb.tar.gz", "--with-manifest"]].concat());
-    tool(
-        &operator,
-        "cmp out/manifest.json manifest.json && cmp out/manifest.sig manifest.sig && cmp out/update.tar.gz usb.tar.gz",
-    );
+    let same =
+        "cmp out/manifest.json manifest.json && cmp out/manifest.sig manifest.sig && cmp out/update.tar.gz usb.tar.gz";
+    tool(&operator, same);
+    let download = [&["release", "download"][..], &NAME, &["--file", "usb.tar.gz", "--with-manifest"]].concat();
+    operator.run(&download).exits(0);
+    // Another file of the person's own is written over by neither of them.
+    for (ours, names) in
+        [("usb.tar.gz", "usb.tar.gz is there already"), ("manifest.sig", "manifest.sig is there already")]
+    {
+        tool(&operator, &format!("echo precious >{ours}"));
+        operator.run(&download).exits(1).complains(&[names, "--force"]);
+        tool(&operator, &format!("grep -qx precious {ours}"));
+        operator.run(&[&download[..], &["--force"]].concat()).exits(0);
+        tool(&operator, same);
+    }
 }
 
 #[test]
@@ -202,6 +230,11 @@ fn a_list_is_shown_promoted_and_fetched_back() {
     operator.run(&[&of("promote")[..], &["--to", "beta"]].concat()).exits(0).says(&["debian/beta/1.0 is published"]);
     operator.run(&[&of("promote")[..], &["--to", "beta"]].concat()).exits(0).says(&["was there already"]);
     operator.run(&of("download")).exits(0).says(&["debian-1.0.list is written: 2 packages"]);
+    assert_eq!(tool(&operator, "cat debian-1.0.list").stdout, "demo-app=2.0\nlibdemo\n");
+    operator.run(&of("download")).exits(0);
+    operator.write("debian-1.0.list", "precious\n");
+    operator.run(&of("download")).exits(1).complains(&["debian-1.0.list is there already", "--force"]);
+    operator.run(&[&of("download")[..], &["--force"]].concat()).exits(0);
     assert_eq!(tool(&operator, "cat debian-1.0.list").stdout, "demo-app=2.0\nlibdemo\n");
     operator.run(&of("delete")).exits(0);
     operator.run(&of("show")).exits(2).complains(&["not_found"]);

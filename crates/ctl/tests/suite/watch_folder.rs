@@ -30,9 +30,9 @@ fn archive(words: &str) -> Vec<u8> {
     Bundle::new(&format!("echo {words}")).gzip()
 }
 
-/// One run of two looks, a second apart.
+/// One run of two looks, without a pause.
 fn once(operator: &Operator, more: &[&str]) -> Ran {
-    operator.run(&[&["release", "watch", "builds", "--once", "--interval", "1", "--json"][..], more].concat())
+    operator.run(&[&["release", "watch", "builds", "--once", "--interval", "0", "--json"][..], more].concat())
 }
 
 /// `FILE became` of each piece of news.
@@ -189,4 +189,52 @@ fn a_folder_that_is_away_for_a_while_does_not_end_a_watcher() {
     assert_eq!(watcher.wait().code, None);
     let ran = once(&operator, &[]);
     assert_eq!(news(ran.exits(0)), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_tried_again_though_it_does_not_change() {
+    let fleet = Fleet::start();
+    let operator = operator(&fleet);
+    operator.write(&format!("builds/{FIRST}"), archive("one"));
+    tool(&operator, &format!("chmod 0 builds/{FIRST}"));
+    let ran = once(&operator, &[]);
+    assert_eq!(news(ran.exits(3)), [format!("{FIRST} failed")]);
+    assert!(ran.stdout.contains("Permission denied") && ran.stdout.contains("again at"), "{ran}");
+    tool(&operator, &format!("chmod 600 builds/{FIRST}"));
+    assert_eq!(news(once(&operator, &["--retry"]).exits(0)), [format!("{FIRST} published")]);
+
+    // One that was published and cannot be compared is said, and compared as soon as it can be read.
+    operator.write(&format!("builds/{FIRST}"), archive("another"));
+    tool(&operator, &format!("chmod 0 builds/{FIRST}"));
+    assert_eq!(news(once(&operator, &[]).exits(3)), [format!("{FIRST} failed")]);
+    tool(&operator, &format!("chmod 600 builds/{FIRST}"));
+    assert_eq!(news(once(&operator, &[]).exits(3)), [format!("{FIRST} changed")]);
+}
+
+#[test]
+fn only_a_tar_gz_is_published_whatever_it_is_called() {
+    let fleet = Fleet::start();
+    let operator = operator(&fleet);
+    operator.write(&format!("builds/{FIRST}"), Bundle::new("echo one").tar());
+    operator.write("builds/list-1-beta.tar.gz", "demo-app=1.0\n");
+    let ran = once(&operator, &[]);
+    assert_eq!(news(ran.exits(0)), ["list-1-beta.tar.gz waiting".to_owned(), format!("{FIRST} waiting")]);
+    assert!(ran.stdout.contains("is no .tar.gz"), "{ran}");
+    assert!(releases(&fleet).is_empty());
+}
+
+#[test]
+fn a_key_that_cannot_sign_is_said_before_anything_is_watched() {
+    let fleet = Fleet::start();
+    let operator = operator(&fleet);
+    let operator = operator.env("BELAY_KEY_PASSWORD", "right");
+    operator.succeed(&["key", "generate", "site"]);
+    // There is nothing to be signed yet.
+    let watch = |operator: &Operator, key: &str| once(operator, &["--sign", key]);
+    watch(&operator, "site.key").exits(0);
+    watch(&operator, "site.pub").exits(1);
+    let operator = operator.env("BELAY_KEY_PASSWORD", "wrong");
+    let ran = watch(&operator, "site.key");
+    assert!(ran.exits(1).stdout.contains("site.key"), "{ran}");
+    operator.run(&["release", "watch", "builds", "--interval", "0"]).exits(1).complains(&["--once"]);
 }

@@ -237,8 +237,12 @@ pub(super) fn sentence(error: &ArtifactError) -> String {
 
 impl IntoResponse for ArtifactError {
     fn into_response(self) -> Response {
-        crate::serve::refusal(self.status(), self.code(), sentence(&self))
+        refused(&self)
     }
+}
+
+fn refused(error: &ArtifactError) -> Response {
+    crate::serve::refusal(error.status(), error.code(), sentence(error))
 }
 
 #[cfg(test)]

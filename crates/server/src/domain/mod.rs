@@ -5,6 +5,7 @@
 
 mod assignment;
 mod channel;
+mod count;
 mod deployment;
 mod device;
 pub mod exclusion;
@@ -26,6 +27,7 @@ pub mod wave;
 
 pub use assignment::{Assignment, AssignmentStatus};
 pub use channel::Channel;
+pub(crate) use count::{all_of, by_count, counted};
 pub use deployment::{Deployment, Forgiven, Frozen};
 pub use device::{Device, OutboxMark};
 pub use field::FieldError;

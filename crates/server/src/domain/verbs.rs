@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::rollout::{Act, Decision, Gate, Tally, apply, begin, inputs};
-use super::{Deployment, Forgiven, wave};
+use super::{Deployment, Forgiven, all_of, by_count, counted, wave};
 
 /// Why a verb is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +43,8 @@ pub fn resume(deployment: &mut Deployment, tally: &Tally, now: Timestamp) -> Res
     let forgiven =
         if halted { Forgiven { finished: tally.finished(), failures: tally.failures() } } else { deployment.forgiven };
     let reason = if halted {
-        format!("resumed by an operator: {} failures are forgiven", forgiven.failures)
+        let are = by_count(forgiven.failures, "is", "are");
+        format!("resumed by an operator: {} {are} forgiven", counted(forgiven.failures, "failure"))
     } else {
         "resumed by an operator".to_owned()
     };
@@ -56,7 +57,8 @@ pub fn cancel(deployment: &mut Deployment, tally: &Tally, now: Timestamp) -> Res
     let states =
         [DeploymentStatus::Pending, DeploymentStatus::InProgress, DeploymentStatus::Paused, DeploymentStatus::Halted];
     only_in(deployment, &states, "cancelled")?;
-    let reason = format!("cancelled by an operator: {} of {} devices had it", tally.completed, tally.targets());
+    let devices = counted(tally.targets(), "device");
+    let reason = format!("cancelled by an operator: {} of {devices} had it", tally.completed);
     let extra = [("was", json!(deployment.status))];
     Ok(decided(deployment, tally, now, Act::Cancel, reason, &extra))
 }
@@ -87,12 +89,13 @@ pub fn expand(
     };
     if !wider {
         let open = deployment.allowed.map_or(devices, |allowed| allowed.min(devices));
-        let message = format!("{open} of {devices} devices may begin already; name a greater percentage");
+        let devices = counted(devices, "device");
+        let message = format!("{open} of {devices} may begin already; name a greater percentage");
         return Err(refused("nothing_to_expand", message));
     }
     let reason = match allowed {
-        Some(allowed) => format!("expanded by an operator: {allowed} of {devices} devices may begin"),
-        None => format!("expanded by an operator: all {devices} devices may begin"),
+        Some(allowed) => format!("expanded by an operator: {allowed} of {} may begin", counted(devices, "device")),
+        None => format!("expanded by an operator: {} may begin", all_of(devices)),
     };
     let extra = [("percent", json!(percent)), ("was_allowed", json!(deployment.allowed))];
     Ok(decided(deployment, tally, now, Act::Widen { allowed }, reason, &extra))
@@ -114,7 +117,7 @@ pub fn retry(deployment: &mut Deployment, tally: &Tally, now: Timestamp) -> Resu
     }
     // They are not finished any more: what they did wrong again counts again.
     let forgiven = Forgiven { finished: deployment.forgiven.finished.min(tally.completed), failures: 0 };
-    let reason = format!("tried again by an operator on {failures} devices");
+    let reason = format!("tried again by an operator on {}", counted(failures, "device"));
     let extra = [("was", json!(deployment.status)), ("failures", json!(failures))];
     Ok(decided(deployment, tally, now, Act::Retry { forgiven }, reason, &extra))
 }

@@ -5,6 +5,7 @@
 //! whoever removes it, so neither misses the other.
 
 mod assemble;
+mod running;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::artifacts::{ArtifactError, Artifacts, Stored, Upload};
 use crate::store::{StoreError, artifacts as used, releases};
 
 pub use assemble::{Assembly, NotAssembled};
+pub(super) use running::Running;
 
 /// An artifact that arrived. One that was not here before goes again unless it is [kept](Received::keep).
 #[derive(Debug)]

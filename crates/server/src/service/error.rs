@@ -3,7 +3,7 @@
 use crate::store::StoreError;
 
 /// A refusal, or a failure of the server itself.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct ServiceError {
     /// What kind of refusal: a door makes its status of it.

@@ -52,6 +52,8 @@ pub struct Service {
     pub(crate) options: Options,
     /// Where the archives of bundles are kept; none only where nobody publishes any.
     artifacts: Option<Artifacts>,
+    /// Artifacts that are being put together.
+    assemblies: Arc<artifacts::Running>,
     /// Told when the engine should look at once, rather than when its time comes.
     pub(crate) engine: Arc<Notify>,
     /// Whether the engine still turns.
@@ -69,6 +71,7 @@ impl Service {
             clock,
             options,
             artifacts: None,
+            assemblies: Arc::default(),
             engine: Arc::default(),
             pulse: Arc::default(),
             memory: Arc::default(),

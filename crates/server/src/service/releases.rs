@@ -11,7 +11,7 @@ use sqlx::AnyConnection;
 use self::content::Archive;
 use super::deployments::anew;
 use super::{Actor, Kind, PageOf, Service, ServiceError, artifacts};
-use crate::domain::{Payload, Release};
+use crate::domain::{Payload, Release, counted};
 use crate::store::{StoreError, artifacts as used, audit, channels, deployments, devices, releases};
 
 impl Service {
@@ -237,7 +237,10 @@ async fn user_of(connection: &mut AnyConnection, name: &ReleaseName) -> Result<O
     let mut having = installed.into_iter().filter(|(version, ..)| version.is_same(&name.version));
     Ok(having.next().map(|(_, number, device)| match number {
         1 => format!("the device {device}, which has it installed,"),
-        more => format!("the device {device}, which like {} others has it installed,", more - 1),
+        more => {
+            let others = counted(more - 1, "other");
+            format!("the device {device}, which like {others} has it installed,")
+        }
     }))
 }
 

@@ -30,15 +30,22 @@ impl TagRule {
     }
 }
 
-/// The release that a tag names, by the first rule that it fits.
+/// The release that a tag names, by the rules that it fits.
 ///
 /// # Errors
-/// It fits none; the sentence lists them.
+/// It fits none, and the sentence lists them; or it fits several that disagree, and nobody can say which was meant.
 pub(super) fn named(tag: &str, rules: &[TagRule]) -> Result<ReleaseName, String> {
-    rules.iter().find_map(|rule| rule.apply(tag)).unwrap_or_else(|| {
+    let mut fitting = rules.iter().filter_map(|rule| Some((rule, rule.apply(tag)?)));
+    let Some((first, named)) = fitting.next() else {
         let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
-        Err(format!("the tag {tag:?} has none of the forms that are published: {}", rules.join(", ")))
-    })
+        return Err(format!("the tag {tag:?} has none of the forms that are published: {}", rules.join(", ")));
+    };
+    match fitting.find(|(_, other)| *other != named) {
+        Some((other, _)) => Err(format!(
+            "the tag {tag:?} fits {first} and {other}, which say different things of it: change one of them, or the tag"
+        )),
+        None => named,
+    }
 }
 
 impl FromStr for TagRule {

@@ -14,8 +14,8 @@ pub struct WatchFolder {
     /// Look twice, publish what is complete, and end
     #[arg(long)]
     pub once: bool,
-    /// Seconds between two looks
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    /// Seconds between two looks; with --once also 0, where nobody writes into the folder any more
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub interval: u64,
     /// The ring of a channel, beside stable=232, beta=beta, alpha=alpha and other for all others; may be given several
     /// times

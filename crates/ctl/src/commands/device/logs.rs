@@ -6,6 +6,7 @@ use belay_protocol::admin::{Page, ReportView};
 use belay_protocol::{DeploymentId, DeviceId};
 
 use crate::client::Client;
+use crate::commands::watch::is_away;
 use crate::commands::{PAGE_SIZE, named};
 use crate::error::CtlError;
 use crate::exit::Exit;
@@ -65,7 +66,7 @@ pub(super) async fn logs(client: &Client, output: &Output, wanted: &Wanted, foll
         tokio::time::sleep(INTERVAL).await;
         let found = match newest(client, wanted, KNOWN).await {
             Ok(found) => found,
-            Err(CtlError::Unreachable { .. }) if away < PATIENCE => {
+            Err(error) if is_away(&error) && away < PATIENCE => {
                 away += 1;
                 continue;
             }

@@ -5,18 +5,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use belay_protocol::admin::{CreateEnrolmentToken, NewToken};
+use belay_terminal::printable;
 use futures_util::StreamExt;
 use futures_util::stream;
 use indicatif::ProgressBar;
 use jiff::ToSpan;
 use reqwest::Url;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
-use super::table::{Row, Table, retry_path};
-use super::{EnrolResult, EnrolledDevice, Outcome, far_end};
-use crate::arguments::Bulk;
+use super::table::{Row, Table};
+use super::{EnrolResult, EnrolledDevice, Outcome, far_end, known, retry};
+use crate::arguments::{Bulk, Connection};
 use crate::client::{Client, Target};
 use crate::clock;
+use crate::commands::ending::told_to_end;
 use crate::commands::token::ENROLMENT_TOKENS;
 use crate::error::CtlError;
 use crate::exit::Exit;
@@ -24,10 +26,15 @@ use crate::output::Output;
 use crate::render;
 use crate::ssh::{Input, Place, Ssh, SshError};
 
-pub(super) async fn run(target: &Target, output: &Output, asked: &Bulk) -> Result<Exit, CtlError> {
+pub(super) async fn run(
+    connection: &Connection,
+    target: &Target,
+    output: &Output,
+    asked: &Bulk,
+) -> Result<Exit, CtlError> {
     // What is wrong here is found before anybody is asked for anything.
     let table = Table::read(&asked.devices)?;
-    let retry = asked.retry.clone().unwrap_or_else(|| retry_path(&asked.devices));
+    let list = retry::path(&table, &asked.devices, asked.retry.as_deref())?;
     if let Some(package) = &asked.install {
         fs::File::open(package).map_err(|source| CtlError::File { path: package.clone(), source })?;
     }
@@ -39,6 +46,7 @@ pub(super) async fn run(target: &Target, output: &Output, asked: &Bulk) -> Resul
     };
     let token = Token::for_run(&client, asked, table.rows.len()).await?;
     let run = Run {
+        client: &client,
         asked,
         ssh: Ssh {
             identity: asked.identity.clone(),
@@ -56,10 +64,9 @@ pub(super) async fn run(target: &Target, output: &Output, asked: &Bulk) -> Resul
         .filter(|(_, device)| !device.result.is_well())
         .map(|(row, device)| (row, device.reason.as_deref().unwrap_or_default()))
         .collect();
-    let listed = table.retry(&retry, &failed);
-    output.answer(&devices, |devices, page| {
-        render::enrol::table(devices, (!failed.is_empty() && listed.is_ok()).then_some(&*retry), page)
-    });
+    let listed = retry::keep(&table, &list, &asked.devices, &failed);
+    let again = (!failed.is_empty() && listed.is_ok()).then(|| retry::command(&list, asked, connection));
+    output.answer(&devices, |devices, page| render::enrol::table(devices, again.as_deref(), page));
     listed.map(|()| exit(&devices))
 }
 
@@ -76,6 +83,7 @@ fn exit(devices: &[EnrolledDevice]) -> Exit {
 
 /// What is the same for every device.
 struct Run<'a> {
+    client: &'a Client,
     asked: &'a Bulk,
     ssh: Ssh,
     server: Url,
@@ -108,20 +116,21 @@ impl Run<'_> {
             }
         }
         bar.finish_and_clear();
-        let ended = || Outcome::failed("it was ended before this device was done".to_owned());
+        let ended = || Outcome::failed("it was ended before this device was done");
         let outcomes = done.into_iter().map(|outcome| outcome.unwrap_or_else(ended));
         rows.iter().zip(outcomes).map(|(row, outcome)| shown(row, outcome)).collect()
     }
 
     async fn one(&self, row: &Row) -> Outcome {
         let asked = self.asked;
+        let until = Instant::now() + self.ssh.timeout;
         let place = Place {
             host: &row.host,
             user: row.user.as_deref().or(asked.user.as_deref()),
             port: row.port.or(asked.port),
         };
         if let Some(package) = &asked.install {
-            match self.ssh.run(place, &far_end::install(asked.sudo), Input::File(package)).await {
+            match self.ssh.run(place, &far_end::install(asked.sudo), Input::File(package), until).await {
                 Ok(said) => {
                     if let Some(failed) = far_end::installed(&said) {
                         return failed;
@@ -136,8 +145,8 @@ impl Run<'_> {
         let distribution = row.distribution.as_ref().or(asked.distribution.as_ref());
         arguments.extend(distribution.iter().flat_map(|name| ["--distribution", name.as_str()]));
         let command = far_end::enrol(asked.sudo, &arguments);
-        match self.ssh.run(place, &command, Input::Text(self.input.clone())).await {
-            Ok(said) => far_end::enrolled(&said, &self.server),
+        match self.ssh.run(place, &command, Input::Text(self.input.clone()), until).await {
+            Ok(said) => known::proved(self.client, far_end::enrolled(&said, &self.server)).await,
             Err(error) => unasked(&error),
         }
     }
@@ -145,8 +154,12 @@ impl Run<'_> {
 
 fn unasked(error: &SshError) -> Outcome {
     match error {
-        SshError::Unreachable(_) | SshError::Silent(_) => Outcome::unreachable(error.to_string()),
-        SshError::Denied(_) | SshError::Start(_) | SshError::File { .. } => Outcome::failed(error.to_string()),
+        SshError::Unreachable(_) | SshError::Silent(_) => Outcome::unreachable(&error.to_string()),
+        SshError::Unfinished(_)
+        | SshError::Cut(_)
+        | SshError::Denied(_)
+        | SshError::Start(_)
+        | SshError::File { .. } => Outcome::failed(&error.to_string()),
     }
 }
 
@@ -161,7 +174,7 @@ fn tell(output: &Output, bar: &ProgressBar, row: &Row, outcome: &Outcome) {
         return;
     }
     let line = format!("{}: {}", row.host, outcome.reason.as_deref().unwrap_or_default());
-    if bar.is_hidden() { output.tell(&line) } else { bar.println(line) }
+    if bar.is_hidden() { output.tell(&line) } else { bar.println(printable(&line)) }
 }
 
 fn counts(done: &[Option<Outcome>]) -> String {
@@ -169,18 +182,6 @@ fn counts(done: &[Option<Outcome>]) -> String {
     match done.iter().flatten().count() - well {
         0 => format!("{well} enrolled"),
         not => format!("{well} enrolled, {not} not"),
-    }
-}
-
-/// Ctrl-C, or what ends a service.
-async fn told_to_end() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
     }
 }
 

@@ -56,7 +56,7 @@ fn script(script: &str, sudo: Sudo, arguments: &[&str]) -> String {
 
 /// What an installation came to; nothing where it is well.
 pub(super) fn installed(said: &Said) -> Option<Outcome> {
-    (said.code != 0).then(|| Outcome::failed(format!("the package was not installed: {}", words(said))))
+    (said.code != 0).then(|| Outcome::failed(&format!("the package was not installed: {}", words(said))))
 }
 
 /// What an enrolment came to.
@@ -67,21 +67,21 @@ pub(super) fn enrolled(said: &Said, server: &Url) -> Outcome {
         let link = first.and_then(|answer| serde_json::from_value::<ServerLink>(answer).ok());
         return match link.and_then(|link| Some((link.device?, link.authorized))) {
             Some((device, authorized)) => Outcome::enrolled(device, authorized != Some(false)),
-            None => Outcome::failed("its agent answered something that belayctl cannot read".to_owned()),
+            None => Outcome::failed("its agent answered something that belayctl cannot read"),
         };
     }
     let refusal = first.and_then(|answer| serde_json::from_value::<ErrorBody>(answer).ok());
-    let Some(refusal) = refusal else { return Outcome::failed(advice(said)) };
+    let Some(refusal) = refusal else { return Outcome::failed(&advice(said)) };
     let link = second.and_then(|answer| serde_json::from_value::<Status>(answer).ok()).and_then(|status| status.server);
     match link {
         Some(ServerLink { url, device: Some(device), .. }) if refusal.error == ALREADY => {
             if Url::parse(&url).is_ok_and(|url| url == *server) {
-                Outcome::was_enrolled(device)
+                Outcome::was_enrolled(device, None)
             } else {
-                Outcome::failed(format!("it is {device} at {url}; `belay-agent enrol --again` there makes it another"))
+                Outcome::failed(&format!("it is {device} at {url}; `belay-agent enrol --again` there makes it another"))
             }
         }
-        Some(_) | None => Outcome::failed(refusal.message),
+        Some(_) | None => Outcome::failed(&refusal.message),
     }
 }
 

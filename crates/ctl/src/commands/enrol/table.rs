@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use belay_protocol::{DeviceType, Distribution};
 use csv::{ReaderBuilder, StringRecord, WriterBuilder};
 
 use crate::error::CtlError;
-use crate::files;
 
 /// What was read: its header and delimiter are kept, so that the list to try again looks like it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,22 +75,13 @@ impl Table {
         Ok(Self { delimiter, header, rows })
     }
 
-    /// Writes the devices to try again, each with the reason; removes the list where there is none.
-    pub(super) fn retry(&self, path: &Path, failed: &[(&Row, &str)]) -> Result<(), CtlError> {
-        if failed.is_empty() {
-            return match fs::remove_file(path) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    Err(CtlError::Write { path: path.to_owned(), source })
-                }
-                Ok(()) | Err(_) => Ok(()),
-            };
-        }
-        let text = self.written(failed).map_err(|source| CtlError::Write { path: path.to_owned(), source })?;
-        files::replace(path, &text, 0o644)
+    /// Whether it is a list of devices to try again, as [`Table::again`] makes it.
+    pub(super) fn is_list(&self) -> bool {
+        self.header.iter().next_back().is_some_and(is_reason)
     }
 
-    fn written(&self, failed: &[(&Row, &str)]) -> io::Result<String> {
-        let is_reason = |name: &str| name.eq_ignore_ascii_case(REASON);
+    /// The list of the devices to try again, each with the reason.
+    pub(super) fn again(&self, failed: &[(&Row, &str)]) -> io::Result<String> {
         let kept: Vec<usize> = (0..self.header.len()).filter(|at| !is_reason(&self.header[*at])).collect();
         let line = |record: &StringRecord, last: &str| {
             let cells = kept.iter().map(|at| record.get(*at).unwrap_or_default().to_owned());
@@ -100,7 +90,7 @@ impl Table {
         let mut writer = WriterBuilder::new().delimiter(self.delimiter).from_writer(Vec::new());
         writer.write_record(line(&self.header, REASON))?;
         for (row, reason) in failed {
-            writer.write_record(line(&row.record, reason))?;
+            writer.write_record(line(&row.record, &text(reason)))?;
         }
         let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -115,10 +105,13 @@ fn line_at(text: &str, start: &csv::Position) -> u64 {
     lines(before) + lines(&after[..blank]) + 1
 }
 
-/// Where the list of those to try again is, unless somebody says so: beside the table, and in it where that is one.
-pub(super) fn retry_path(devices: &Path) -> PathBuf {
-    let stem = devices.file_stem().unwrap_or_default().to_string_lossy();
-    if stem.ends_with(".retry") { devices.to_owned() } else { devices.with_file_name(format!("{stem}.retry.csv")) }
+fn is_reason(name: &str) -> bool {
+    name.eq_ignore_ascii_case(REASON)
+}
+
+/// What another machine said is no formula where a spreadsheet opens it: the apostrophe makes it a text.
+fn text(said: &str) -> String {
+    if said.starts_with(['=', '+', '-', '@']) { format!("'{said}") } else { said.to_owned() }
 }
 
 /// Which column is what.

@@ -4,24 +4,60 @@ use belay_terminal::printable;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc::Receiver;
 
-use crate::lan::{End, Host, News};
+use crate::commands::ending::told_to_end;
+use crate::lan::{ASKING, End, Host, News, Outcome};
 use crate::output::Output;
 use crate::render::lan::{address, outcome};
 
-use super::unheard;
-
-/// Follows news to their end, and returns how it ended for each device.
+/// Follows news to their end, or until the person has enough, and returns how it ended for each device.
 pub(super) async fn follow(output: &Output, hosts: &[Host], mut news: Receiver<(usize, News)>) -> Vec<End> {
     let mut show = Show::new(output, hosts);
-    let mut ends: Vec<Option<End>> = vec![None; hosts.len()];
-    while let Some((place, news)) = news.recv().await {
+    let mut heard: Vec<Option<News>> = vec![None; hosts.len()];
+    let mut told_to_end = std::pin::pin!(told_to_end());
+    let mut ended = false;
+    loop {
+        let (place, news) = tokio::select! {
+            next = news.recv() => match next {
+                Some(next) => next,
+                None => break,
+            },
+            // Nobody is told any more; what was said already still counts.
+            () = &mut told_to_end, if !ended => {
+                ended = true;
+                news.close();
+                continue;
+            }
+        };
         show.news(place, &news);
-        if let (News::Ended(end), Some(kept)) = (news, ends.get_mut(place)) {
-            *kept = Some(end);
+        if let Some(heard) = heard.get_mut(place) {
+            *heard = Some(news);
         }
     }
     show.clear();
-    ends.into_iter().map(|end| end.unwrap_or_else(unheard)).collect()
+    heard.into_iter().map(|news| news.map_or_else(untold, end)).collect()
+}
+
+/// How it ended for a device, as far as it is known.
+fn end(news: News) -> End {
+    match news {
+        News::Ended(end) => end,
+        News::Working { step, .. } if step == ASKING => untold(),
+        News::Working { step, .. } => End {
+            outcome: Outcome::Silent,
+            message: format!("belayctl was ended before it was done, at {step:?}; it may still be at work"),
+            reason: None,
+            seconds: 0,
+        },
+    }
+}
+
+fn untold() -> End {
+    End {
+        outcome: Outcome::Refused,
+        message: "belayctl was ended before it was told; nothing was sent".to_owned(),
+        reason: Some("ended".to_owned()),
+        seconds: 0,
+    }
 }
 
 /// How it is shown.

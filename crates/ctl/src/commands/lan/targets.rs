@@ -1,6 +1,6 @@
 //! Which devices are meant: addresses, names of the site file, or all of it.
 
-use std::io::{Write, stdin};
+use std::io::{IsTerminal, Write, stdin};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -23,11 +23,16 @@ pub(super) async fn resolve(output: &Output, connection: &Connection, told: &Tol
     let token = connection.token_file.as_deref().map(read_token).transpose()?;
     let site = Site::load(told.site.site.as_deref())?;
     let mut hosts: Vec<Host> = Vec::new();
+    let mut by_name = Vec::new();
     for word in &told.to {
         let named = match word.as_str() {
-            "all" if site.devices.is_empty() => every(output).await?,
+            "all" if site.devices.is_empty() => every(output, token.is_some()).await?,
             "all" => site.devices.iter().map(crate::lan::SiteDevice::host).collect(),
-            word => vec![named(&site, word)?],
+            word => {
+                let host = named(&site, word)?;
+                by_name.push(host.address);
+                vec![host]
+            }
         };
         for host in named {
             if !hosts.iter().any(|known| known.address == host.address) {
@@ -41,9 +46,9 @@ pub(super) async fn resolve(output: &Output, connection: &Connection, told: &Tol
     let known = |host: &Host| site.devices.iter().any(|device| device.address == host.address);
     let asked = hosts.into_iter().map(|host| async { if known(&host) { host } else { introduced(host).await } });
     let hosts: Vec<Host> = futures_util::stream::iter(asked).buffered(64).collect().await;
-    let with_token = |host| {
-        let Target { host, token: own } = site.target(host)?;
-        Ok(Target { host, token: own.or_else(|| token.clone()) })
+    let with_token = |host: Host| match site.of(host.address) {
+        None if by_name.contains(&host.address) => Ok(Target { host, token: token.clone() }),
+        Some(_) | None => site.target(host, token.as_ref()),
     };
     let targets: Vec<Target> = hosts.into_iter().map(with_token).collect::<Result<_, CtlError>>()?;
     match targets.iter().find(|target| target.is_in_clear() && !connection.plain_http) {
@@ -55,8 +60,12 @@ pub(super) async fn resolve(output: &Output, connection: &Connection, told: &Tol
     }
 }
 
-async fn every(output: &Output) -> Result<Vec<Host>, CtlError> {
+async fn every(output: &Output, token: bool) -> Result<Vec<Host>, CtlError> {
     output.tell("there is no device in the site file, so all that are found now are meant");
+    if token {
+        let advice = "`belayctl lan scan --save` keeps them, and you can look whether they are yours";
+        output.tell(&format!("the token is not shown to whoever is only found: {advice}"));
+    }
     Ok(gather(output, Scope::here()?).await.0)
 }
 
@@ -91,7 +100,10 @@ async fn introduced(host: Host) -> Host {
 }
 
 /// Asks the person at the terminal before devices that cannot undo are touched.
-pub(super) fn are_meant(targets: &[Target], order: &Order) -> Result<bool, CtlError> {
+///
+/// # Errors
+/// When there are such devices and nobody can be asked.
+pub(super) fn are_meant(output: &Output, targets: &[Target], order: &Order) -> Result<bool, CtlError> {
     let old: Vec<String> = targets
         .iter()
         .filter(|target| target.host.kind == Kind::Flask)
@@ -99,6 +111,12 @@ pub(super) fn are_meant(targets: &[Target], order: &Order) -> Result<bool, CtlEr
         .collect();
     if old.is_empty() {
         return Ok(true);
+    }
+    if !output.is_watched() || !stdin().is_terminal() {
+        return Err(CtlError::Usage(format!(
+            "nobody can be asked here whether old devices are meant, which cannot undo: {}: say --yes if they are",
+            old.join(", ")
+        )));
     }
     let what = match order {
         Order::Update { .. } => "what fails there stays as it is",

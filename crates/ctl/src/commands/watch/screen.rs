@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use belay_protocol::DeviceId;
 use belay_protocol::admin::DeploymentView;
-use belay_terminal::Page;
+use belay_terminal::{Page, printable};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 
@@ -89,7 +89,7 @@ impl Screen {
     pub(super) fn say(&self, line: &str) {
         match &self.lines {
             Some(lines) => {
-                let _ = lines.all.println(line);
+                let _ = lines.all.println(printable(line));
             }
             None => self.output.tell(line),
         }
@@ -128,7 +128,7 @@ impl Lines {
             self.each.push(self.all.add(ProgressBar::new(0).with_style(style)));
         }
         for (line, text) in self.each.iter().zip(lines) {
-            line.set_message(text.clone());
+            line.set_message(printable(text).into_owned());
         }
     }
 }

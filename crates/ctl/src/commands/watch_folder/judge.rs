@@ -119,5 +119,11 @@ pub(super) fn is_final(error: &CtlError) -> bool {
     }
 }
 
+/// Whether it is the file's content that keeps it from being published: nothing comes of reading the same again. That it
+/// could not be read says nothing of it; a share that is away comes back, and rights are mended without a trace in it.
+pub(super) fn waits_for_change(error: &CtlError) -> bool {
+    matches!(error, CtlError::Damaged(_) | CtlError::Usage(_))
+}
+
 #[cfg(test)]
 mod tests;

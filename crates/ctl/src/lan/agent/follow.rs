@@ -15,7 +15,7 @@ use crate::lan::carry_out::{Course, Verdict};
 use crate::lan::device::{Device, Trouble, send, trouble};
 
 /// An agent that restarts is away for a moment.
-const RETRY: Duration = Duration::from_millis(500);
+pub(super) const RETRY: Duration = Duration::from_millis(500);
 
 /// A stream says something every 15 s.
 const QUIET: Duration = Duration::from_secs(40);

@@ -34,3 +34,18 @@ fn networks_that_overlap_are_asked_once() {
     let scope = Scope::named(vec!["10.0.0.0/30".parse().unwrap(), "10.0.0.0/29".parse().unwrap()]);
     assert_eq!(scope.addresses().len(), 6);
 }
+
+#[test]
+fn whoever_announces_itself_is_asked_in_the_own_networks_only() {
+    let scope = Scope::of([member("wlan0", "10.20.30.40/16")].into_iter());
+    assert!(scope.is_near([10, 20, 99, 1].into()), "the network is wider than what is looked at");
+    assert!(!scope.is_near([8, 8, 8, 8].into()));
+}
+
+#[test]
+fn who_names_a_wide_network_is_told_how_long_it_takes() {
+    let long = |network: &str| Scope::named(vec![network.parse().unwrap()]).long();
+    assert_eq!(long("10.1.0.0/24"), None);
+    assert_eq!(long("10.1.0.0/16"), Some(WITHIN * 256));
+    assert!(network("10.0.0.0/15").is_err() && network("kitchen").is_err());
+}

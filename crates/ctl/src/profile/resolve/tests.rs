@@ -98,3 +98,12 @@ fn a_file_outdoes_everything_and_a_keyring_nobody_needs_is_not_opened() {
     let token = token_of(&connection, &environment(&[("BELAY_TOKEN", "set")]), &server, || Err(CtlError::NoServer));
     assert_eq!(token.unwrap().unwrap().reveal(), "filed");
 }
+
+#[test]
+fn what_is_no_token_is_not_sent() {
+    assert_eq!(super::token(" belay_op_x.Y-_\n", "f").unwrap().reveal(), "belay_op_x.Y-_");
+    for text in ["", " \n", "two words", "{\n\"token\": 1}", "naïve"] {
+        let said = super::token(text, "tok.json").unwrap_err().to_string();
+        assert!(said.starts_with("tok.json holds no token"), "{said}");
+    }
+}

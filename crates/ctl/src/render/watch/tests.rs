@@ -38,7 +38,8 @@ pub(crate) fn deployment(buckets: Buckets) -> DeploymentView {
     }
 }
 
-fn at_work(name: &str, status: &str) -> DeviceProgress {
+/// A device at work on it.
+pub(crate) fn at_work(name: &str, status: &str) -> DeviceProgress {
     DeviceProgress {
         device: "d_1".parse().unwrap(),
         hostname: name.to_owned(),
@@ -106,4 +107,22 @@ fn a_limit_that_was_passed_is_told_with_its_numbers() {
         over(&buckets, 5),
         @"2 of 10 failed, more than 5 %: not watched any longer; the deployment goes on by its own limit"
     );
+}
+
+#[test]
+fn what_a_device_says_of_itself_stays_in_its_line_and_paints_nothing() {
+    let mut device = at_work("x\u{1b}]0;title\u{7}\ncompleted  other", "failed");
+    device.message = "\u{1b}[8mno\u{1b}[2J space".to_owned();
+    let line = super::device(&device, &page(true)).replace("\u{1b}[31m", "").replace("\u{1b}[0m", "");
+    assert!(!line.contains(char::is_control), "{line:?}");
+    assert!(line.contains("no[2J space"), "{line:?}");
+}
+
+#[test]
+fn a_channels_deployment_says_that_it_has_no_end() {
+    let channel = |status| DeploymentView { channel: Some(3), status, ..deployment(Buckets::default()) };
+    let said = endless(&channel(DeploymentStatus::InProgress)).unwrap();
+    assert!(said.starts_with("channel 3 ") && said.contains("has no end"), "{said}");
+    assert_eq!(endless(&channel(DeploymentStatus::Cancelled)), None);
+    assert_eq!(endless(&deployment(Buckets::default())), None);
 }

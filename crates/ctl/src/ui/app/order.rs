@@ -55,8 +55,15 @@ impl App {
             }
             News::Ended(end) => {
                 let (tone, word) = device.ended(&end);
-                let text =
-                    if tone == Tone::Good { word } else { format!("{word}: {}", end.message.replace('\n', " ")) };
+                let message = end.message.replace('\n', " ");
+                // Who says it in a sentence need not say it in a word, too.
+                let text = if tone == Tone::Good {
+                    word
+                } else if message.contains(&word) {
+                    message
+                } else {
+                    format!("{word}: {message}")
+                };
                 device.standing = Standing::Ended { end };
                 self.note(Some(whom), tone, text);
                 self.sum_up();

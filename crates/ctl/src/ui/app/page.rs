@@ -134,7 +134,7 @@ fn nature(device: &Device) -> String {
     };
     let what = match device.host.kind {
         Kind::Agent => device.what(),
-        Kind::Locked => "agent that wants a token: give one by the site file or --token-file".to_owned(),
+        Kind::Locked => "agent that wants a token: keep it by `lan scan --save`, and name its token there".to_owned(),
         Kind::Flask => "old Flask program: it cannot undo, and shows no progress".to_owned(),
     };
     format!("{what}{seen}")
@@ -144,7 +144,9 @@ fn nature(device: &Device) -> String {
 fn advice(device: &Device, outcome: Outcome) -> Option<&'static str> {
     match (outcome, device.host.kind) {
         (Outcome::Done | Outcome::Undone, _) => None,
-        (Outcome::Refused, Kind::Locked) => Some("start belayctl lan ui with --token-file FILE"),
+        (Outcome::Refused, Kind::Locked) => {
+            Some("name its token in the site file, or start with --token-file for all that are there")
+        }
         (Outcome::Refused, Kind::Agent | Kind::Flask) => None,
         (Outcome::NeedsAttention, Kind::Flask) => Some("look at the device: nobody knows what it has installed"),
         (Outcome::NeedsAttention, Kind::Agent | Kind::Locked) => {

@@ -21,6 +21,13 @@ use tempfile::TempDir;
 /// How long sshd may take to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A sudo that needs no password, and is told never to ask for one.
+const SUDO: &str = r#"[ "$1" = -n ] || { echo "sudo: a terminal is required" >&2; exit 1; }
+shift
+echo "$*" >>"$(dirname "$0")/../called-by-sudo"
+exec "$@"
+"#;
+
 /// The name of the user in sshd's own list.
 const USER: &str = "device";
 
@@ -82,6 +89,8 @@ impl Device {
         new_key(&at.join("host_key"));
         create_dir(&at.join("bin"));
         write_with_mode(&at.join("authorized_keys"), keys.public("id"), 0o600);
+        // Who calls it has root's rights already as far as a sandbox has any; it notes what is called so.
+        write_with_mode(&at.join("bin/sudo"), format!("#!/bin/sh\n{SUDO}"), 0o755);
         let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", at.join("bin").display());
         let set: Vec<String> = [("PATH", path.as_str())]
             .iter()
@@ -128,6 +137,22 @@ impl Device {
     pub(super) fn install_agent_that_hangs(&self) {
         let called = self.command_lines_path();
         self.install(&format!("echo called >{called:?}\nwhile test -e {called:?}; do sleep 0.1; done"));
+    }
+
+    /// Puts an agent there that answers this, whatever it is asked, and fails.
+    pub(super) fn install_agent_that_says(&self, answer: &str) {
+        self.install(&format!("cat >/dev/null\ncat <<'END'\n{answer}\nEND\nexit 2"));
+    }
+
+    /// Has its sudo ask for a password from now on.
+    pub(super) fn sudo_wants_a_password(&self) {
+        let script = "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n";
+        write_with_mode(&self.folder.path().join("bin/sudo"), script, 0o755);
+    }
+
+    /// The command lines that sudo was called with.
+    pub(super) fn called_by_sudo(&self) -> String {
+        fs::read_to_string(self.folder.path().join("called-by-sudo")).unwrap_or_default()
     }
 
     fn install(&self, script: &str) {

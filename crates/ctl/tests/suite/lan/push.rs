@@ -34,7 +34,7 @@ fn ten_devices_at_once_each_get_their_own_end() {
 
     let list = lan.operator.write("tools.txt", "# what the plant needs\ndemo-app=2.0\n");
     let hosts: Vec<String> = [9, 11, 12, 13, 14, 15, 16, 17, 50, 250].map(|number| format!("10.77.0.{number}")).into();
-    let words = ["lan", "push", list.to_str().unwrap(), "--timeout", "60", "--to"];
+    let words = ["lan", "push", list.to_str().unwrap(), "--timeout", "60", "--yes", "--to"];
     let words: Vec<&str> = words.into_iter().chain(hosts.iter().map(String::as_str)).collect();
     let push = lan.run(&[&words[..], &["--json"]].concat());
     let answer = push.exits(4).json();
@@ -55,7 +55,7 @@ fn ten_devices_at_once_each_get_their_own_end() {
 
     // Back again, as people see it: a line per change, a table, a sum. The old program's list has `name=version=version`
     // now, which it cannot read.
-    let back = lan.run(&["lan", "rollback", "--to", "10.77.0.11", "10.77.0.12", "10.77.0.9"]);
+    let back = lan.run(&["lan", "rollback", "--yes", "--to", "10.77.0.11", "10.77.0.12", "10.77.0.9"]);
     back.exits(4).says(&["2 of 3 done", "the old program answered 500"]).complains(&["10.77.0.11: going back"]);
     for sandbox in &sandboxes[..2] {
         assert_eq!(sandbox.installed_version("demo-app").as_deref(), Some("1.0"));
@@ -139,7 +139,7 @@ fn an_agent_that_dies_in_the_middle_is_followed_to_its_end() {
         belay_testkit::ownership::write(&sandbox.run_dir().join("go"), "");
     }
     let _agents = start_all(launches);
-    let ran = crate::support::Ran::from(child.wait_with_output().unwrap());
+    let ran = crate::support::Ran::of(&words, child.wait_with_output().unwrap());
     let answer = ran.exits(3).json();
     for (address, sandbox) in [("10.77.0.21:5000", &open), ("10.77.0.22:5000", &locked)] {
         let ended = ended(&answer, address);
@@ -158,7 +158,7 @@ fn at_a_terminal_it_is_asked_before_a_device_that_cannot_undo_is_touched() {
     let words = ["lan", "push", "demo-app=2.0", "--to", "10.77.0.9", "10.77.0.31"];
 
     let no = lan.run_on_a_terminal(&words, "n\n");
-    no.exits(1).says(&[
+    no.exits(2).says(&[
         "1 of 2 devices cannot undo, for the old Flask program runs there: 10.77.0.9",
         "demo-app=2.0: an old device can install a version that is named, but its rollback fails on that line",
         "Go on? [y/N]",
@@ -166,6 +166,14 @@ fn at_a_terminal_it_is_asked_before_a_device_that_cannot_undo_is_touched() {
     ]);
     assert!(!flask.said().contains("POST"), "{}", flask.said());
     assert_eq!(new.installed_version("demo-app").as_deref(), Some("1.0"));
+
+    // Where nobody can be asked, it must be said beforehand.
+    for words in [&words[..], &["lan", "rollback", "--json", "--to", "10.77.0.9"]] {
+        let nobody = lan.run(words);
+        assert!(format!("{nobody}").contains("nobody can be asked here"), "{nobody}");
+        nobody.exits(1);
+    }
+    assert!(!flask.said().contains("POST") && !flask.said().contains("/rollback"), "{}", flask.said());
 
     let yes = lan.run_on_a_terminal(&words, "y\n");
     yes.exits(0).says(&["10.77.0.31 [", "] 100 % done: updated", "2 of 2 done"]);
@@ -175,4 +183,27 @@ fn at_a_terminal_it_is_asked_before_a_device_that_cannot_undo_is_touched() {
     // Agents can undo: nothing is asked for them alone.
     let back = lan.run_on_a_terminal(&["lan", "rollback", "--to", "10.77.0.31"], "");
     back.exits(0).says(&["1 of 1 done"]);
+}
+
+#[test]
+fn who_is_ended_in_the_middle_says_what_is_known_of_each_device() {
+    let Some(lan) = Lan::new() else { return };
+    let (slow, waiting) = (slow_sandbox(), demo_sandbox());
+    let (at_slow, at_waiting) = (lan.network.station(21), lan.network.station(22));
+    let _agents = start_all([open_agent(&at_slow, &slow), open_agent(&at_waiting, &waiting)]);
+    let words = ["lan", "push", "demo-app=2.0", "--json", "--parallel", "1", "--to", "10.77.0.21", "10.77.0.22"];
+    let child =
+        lan.command(&words).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let reached = slow.run_dir().join("reached");
+    wait_until("the maintainer script", PATIENCE, || reached.exists().then_some(()));
+    belay_testkit::command::succeed(belay_testkit::command::command("kill").args(["-INT", &child.id().to_string()]));
+    let ran = crate::support::Ran::of(&words, child.wait_with_output().unwrap());
+    let answer = ran.exits(4).json();
+    assert_eq!(outcome(&answer, "10.77.0.21:5000"), "silent", "{answer:#}");
+    let untold = ended(&answer, "10.77.0.22:5000");
+    assert_eq!((&untold["outcome"], &untold["reason"]), (&"refused".into(), &"ended".into()), "{untold:#}");
+    // Whoever was told goes on without us.
+    belay_testkit::ownership::write(&slow.run_dir().join("go"), "");
+    wait_until("the update", PATIENCE, || (slow.installed_version("demo-app")? == "2.0").then_some(()));
+    assert_eq!(waiting.installed_version("demo-app").as_deref(), Some("1.0"));
 }

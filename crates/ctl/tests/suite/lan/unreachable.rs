@@ -49,7 +49,7 @@ fn whoever_cannot_be_reached_is_said_so_with_the_reason_and_at_once() {
 fn an_old_device_that_fails_or_breaks_off_needs_a_person() {
     let Some(lan) = Lan::new() else { return };
     let (broken, cut) = (lan.stranger(50, "broken"), lan.stranger(51, "cut"));
-    let push = lan.run(&["lan", "push", "demo-app", "--json", "--to", "10.77.0.50", "10.77.0.51"]);
+    let push = lan.run(&["lan", "push", "demo-app", "--json", "--yes", "--to", "10.77.0.50", "10.77.0.51"]);
     let answer = push.exits(4).json();
     for (address, why) in [("10.77.0.50:5000", "answered 500"), ("10.77.0.51:5000", "the connection broke")] {
         let ended = ended(&answer, address);

@@ -45,7 +45,7 @@ impl Lan {
 
     /// Runs belayctl on the technician's machine.
     pub(super) fn run(&self, words: &[&str]) -> Ran {
-        Ran::from(output(&mut self.command(words)))
+        Ran::of(words, output(&mut self.command(words)))
     }
 
     /// belayctl on the technician's machine, ready to be started.
@@ -68,7 +68,7 @@ impl Lan {
         let ran = child.wait_with_output().unwrap();
         // Left open until then: a terminal whose keyboard is gone hangs up.
         drop(stdin);
-        Ran::from(ran)
+        Ran::of(words, ran)
     }
 
     /// Plugs in a station, and starts a stranger on it.

@@ -15,6 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::fleet::PATIENCE;
+use super::schema;
 
 /// Somebody who runs belayctl. Started by root, the kit runs it as an ordinary user.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Operator {
 /// What came of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ran {
+    /// The words after `belayctl`; none where it is another program.
+    pub(crate) words: Vec<String>,
     /// The exit code; none where a signal ended it.
     pub(crate) code: Option<i32>,
     /// What it wrote to standard output.
@@ -37,6 +40,7 @@ pub(crate) struct Ran {
 /// A command that is still at work; killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
+    words: Vec<String>,
     child: Child,
     stdout: PathBuf,
     stderr: PathBuf,
@@ -116,7 +120,7 @@ impl Operator {
 
     /// Runs belayctl to its end, without a terminal.
     pub(crate) fn run(&self, words: &[&str]) -> Ran {
-        Ran::from(output(&mut self.command(words)))
+        Ran::of(words, output(&mut self.command(words)))
     }
 
     /// The same, with a text on its standard input.
@@ -126,7 +130,7 @@ impl Operator {
         let mut child = piped.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         // Who does not read its input closes the pipe, which is its right.
         let _ = child.stdin.take().expect("it was piped").write_all(input.as_bytes());
-        Ran::from(child.wait_with_output().expect("a child of ours can be waited for"))
+        Ran::of(words, child.wait_with_output().expect("a child of ours can be waited for"))
     }
 
     /// Runs belayctl where it must exit with 0, and returns what it wrote to standard output.
@@ -155,7 +159,7 @@ impl Operator {
         let mut script = self.any(Path::new("/usr/bin/script"));
         script.args(["--quiet", "--return", "--command"]).arg(format!("stty cols 80 rows 24; exec {}", line.join(" ")));
         script.arg("/dev/null").env("SHELL", "/bin/sh").env("TERM", "xterm-256color");
-        Ran::from(output(&mut script))
+        Ran::of(words, output(&mut script))
     }
 
     /// Starts belayctl and returns while it is at work.
@@ -170,15 +174,23 @@ impl Operator {
         let mut command = self.command(words);
         let child = command.stdout(to_stdout).stderr(to_stderr).spawn();
         let child = child.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        Running { child, stdout, stderr }
+        Running { words: owned(words), child, stdout, stderr }
     }
 }
 
 impl Ran {
-    /// Standard output as the one JSON document that it must be.
+    /// What came of belayctl with these words.
+    pub(crate) fn of(words: &[&str], output: Output) -> Self {
+        Self { words: owned(words), ..Self::from(output) }
+    }
+
+    /// Standard output as the one JSON document that it must be, and as the schema says of the command that was run.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {self}"))
+        let answer = serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {self}"));
+        assert!(!self.words.is_empty(), "whose answer this is, and so what it must be, `Ran::of` is told");
+        schema::assert_fits(&self.words, &answer, self.code);
+        answer
     }
 
     /// Asserts the exit code.
@@ -210,7 +222,12 @@ impl Ran {
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        Self {
+            words: Vec::new(),
+            code: output.status.code(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
     }
 }
 
@@ -247,10 +264,11 @@ impl Running {
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Ran {
+        let words = std::mem::take(&mut self.words);
         let status = try_wait_until(PATIENCE, || self.ended());
         let (stdout, stderr) = self.so_far();
         let status = status.unwrap_or_else(|| panic!("it did not end within {PATIENCE:?}\n{stdout}{stderr}"));
-        Ran { code: status.code(), stdout, stderr }
+        Ran { words, code: status.code(), stdout, stderr }
     }
 }
 
@@ -270,6 +288,10 @@ pub(crate) fn binary(name: &str) -> PathBuf {
         binary.display()
     );
     reachable_copy(&binary)
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// A word that a shell leaves as it is.

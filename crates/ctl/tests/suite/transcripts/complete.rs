@@ -1,10 +1,12 @@
 //! No command is without a transcript, a JSON answer and a schema.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use clap::CommandFactory;
 
 use super::transcript::split;
+use crate::support::command_in;
 
 /// Takes the whole screen, or has another test of its own; why.
 const WITHOUT_ANSWER: [(&str, &str); 1] = [("lan ui", "it takes the whole screen; suite::screen drives it")];
@@ -23,6 +25,16 @@ fn every_command_has_a_transcript_as_text_and_as_json() {
     assert!(missing.is_empty(), "no transcript in tests/suite/transcripts/ shows: {missing:#?}");
 }
 
+/// A transcript that nobody compares any more says what once was.
+#[test]
+fn every_transcript_is_written_by_a_test() {
+    let tests = files("rs");
+    let compares = |name: &str| tests.values().any(|text| text.contains(&format!("transcript.compare({name:?})")));
+    assert!(!compares("nobody"), "the search finds what is not there");
+    let orphans: Vec<_> = files("snap").into_keys().filter(|name| !compares(name)).collect();
+    assert!(orphans.is_empty(), "no test compares these transcripts, delete them: {orphans:?}");
+}
+
 #[test]
 fn every_command_has_a_schema_and_every_schema_a_command() {
     let schema = belayctl::schema();
@@ -38,20 +50,8 @@ fn every_command_has_a_schema_and_every_schema_a_command() {
     assert_eq!(known, expected);
 }
 
-/// The command that these words are, such as `release publish`.
-pub(super) fn command_in(words: &[String]) -> Vec<String> {
-    let mut command = belayctl::Arguments::command();
-    let mut found = Vec::new();
-    for word in words {
-        let Some(next) = command.find_subcommand(word).cloned() else { continue };
-        found.push(next.get_name().to_owned());
-        command = next;
-    }
-    found
-}
-
 /// Every command that does something.
-pub(super) fn commands() -> Vec<Vec<String>> {
+fn commands() -> Vec<Vec<String>> {
     let mut found = Vec::new();
     walk(&belayctl::Arguments::command(), &mut Vec::new(), &mut found);
     assert!(found.len() > 20, "the walk lost its way: {found:?}");
@@ -78,12 +78,7 @@ fn is_without_answer(command: &[String]) -> bool {
 /// What the transcripts show: a command, and whether with `--json`. That they are true is what the other tests see to.
 fn transcripts() -> BTreeMap<Vec<String>, BTreeSet<bool>> {
     let mut found: BTreeMap<_, BTreeSet<bool>> = BTreeMap::new();
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/transcripts");
-    for entry in std::fs::read_dir(folder).unwrap().flatten() {
-        if entry.path().extension().is_none_or(|extension| extension != "snap") {
-            continue;
-        }
-        let text = std::fs::read_to_string(entry.path()).unwrap();
+    for (_, text) in files("snap") {
         for line in text.lines().filter_map(|line| line.strip_prefix("$ belayctl ")) {
             let words = split(line);
             let json = words.iter().any(|word| word == "--json");
@@ -91,4 +86,13 @@ fn transcripts() -> BTreeMap<Vec<String>, BTreeSet<bool>> {
         }
     }
     found
+}
+
+/// The files of this folder with that ending: their names without it, and what is in them.
+fn files(ending: &str) -> BTreeMap<String, String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/transcripts");
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let wanted = paths.filter(|path| path.extension().is_some_and(|found| found == ending));
+    let name = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    wanted.map(|path| (name(&path), std::fs::read_to_string(&path).unwrap())).collect()
 }

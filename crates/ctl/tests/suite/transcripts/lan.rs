@@ -16,6 +16,8 @@ fn a_technician_updates_a_device_without_a_server() {
     let scan = format!("lan scan --subnet 127.0.0.1/32 --port {port}");
     transcript.run(&format!("{scan} --save")).exits(0).says(&["agent 0.1"]);
     transcript.json_outline(&scan);
+    transcript.remark("A line for each device, for spreadsheets.");
+    transcript.run(&format!("{scan} -o csv")).exits(0);
     transcript.run_quietly("lan push app.list --to all").exits(0);
     transcript.remark("What is so already is done.");
     transcript.json("lan push app.list --to all");

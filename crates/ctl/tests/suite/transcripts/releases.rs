@@ -21,7 +21,7 @@ fn keys_are_made_and_sign() {
 
     transcript.remark("The same for programs.");
     transcript.json("key generate other --no-password");
-    transcript.json("key sign manifest.json --key other.key");
+    transcript.json("key sign manifest.json --key other.key --force");
     transcript.json("key verify manifest.json --key other.pub");
     transcript.compare("key");
 }
@@ -82,5 +82,8 @@ fn a_folder_is_watched_for_what_is_to_be_published() {
     let watched = transcript.json("release watch drop --once");
     assert_eq!(watched["files"][0]["became"], "published", "the ledger of the first run is read again: {watched}");
     transcript.run("release list").exits(0);
+    transcript.operator().write("drop/rtsp-recorder-1.6.0-stable.tar.gz", &archive);
+    transcript.remark("A line for each file, for spreadsheets.");
+    transcript.run("release watch drop --once -o csv").exits(0);
     transcript.compare("release-watch");
 }

@@ -9,7 +9,7 @@ use belay_protocol::admin::{ApiError, AssembleArtifact, PiecesMissing};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{ArtifactView, Digest, invalid_digest, read};
+use super::{ArtifactView, Digest, invalid_digest, read, refused};
 use crate::api::ApiState;
 use crate::api::error::Refusal;
 use crate::api::extract::Order;
@@ -58,7 +58,7 @@ async fn assemble(
             (status, Json(ArtifactView { sha256: stored.sha256.to_string(), size: stored.size })).into_response()
         }
         Err(NotAssembled::Missing(missing)) => pieces_missing(missing, count),
-        Err(NotAssembled::Refused(error)) => error.into_response(),
+        Err(NotAssembled::Refused(error)) => refused(&error),
         Err(NotAssembled::Failed(error)) => Refusal::from(error).into_response(),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::reported::is_about;
 use crate::domain::rollout::{Act, Decision};
-use crate::domain::{Assignment, Deployment, Frozen};
+use crate::domain::{Assignment, Deployment, Frozen, counted};
 
 /// Whether this report ends an installation whose versions are not fixed yet. `assignment` is the one before it.
 pub fn is_first_end(assignment: &Assignment, deployment: &Deployment, report: &Report) -> bool {
@@ -29,8 +29,8 @@ pub fn frozen(assignment: &Assignment, report: &Report, listed: Option<&PackageL
     let (act, reason) = match checked {
         Ok(closure) => {
             let frozen = Frozen { closure: closure.clone(), by: by.clone() };
-            let packages = closure.packages.len();
-            (Act::Freeze { frozen }, format!("fixed to the versions of {packages} packages that {by} resolved"))
+            let packages = counted(closure.packages.len() as u64, "package");
+            (Act::Freeze { frozen }, format!("fixed to the versions of {packages} that {by} resolved"))
         }
         Err(why) => (Act::LeaveOpen, format!("not_frozen: {why}, by {by}; devices go on one at a time")),
     };

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::decision::{Act, Decision, inputs};
 use super::{Gate, Situation, Working};
 use crate::domain::time::after;
-use crate::domain::{AssignmentStatus, Deployment, policy, wave};
+use crate::domain::{AssignmentStatus, Deployment, all_of, by_count, counted, policy, wave};
 
 /// What follows from a situation. The same situation gives the same decisions; once they are applied, an unchanged
 /// world gives none.
@@ -41,9 +41,11 @@ pub fn decide(situation: &Situation<'_>) -> Vec<Decision> {
 pub(crate) fn begin(deployment: &Deployment, devices: u64) -> (Act, String) {
     let allowed = wave::first(&deployment.strategy, devices);
     let who = match allowed {
-        Some(first) => format!("{} of {devices} devices come first", first.min(devices)),
-        None if devices == 1 => "its device may begin".to_owned(),
-        None => format!("all {devices} devices may begin"),
+        Some(first) => {
+            let first = first.min(devices);
+            format!("{first} of {} {} first", counted(devices, "device"), by_count(first, "comes", "come"))
+        }
+        None => format!("{} may begin", all_of(devices)),
     };
     (Act::Start { allowed }, format!("started: {who}"))
 }
@@ -145,7 +147,7 @@ impl Situation<'_> {
         if self.deployment.is_standing() || pending == 0 || !past {
             return None;
         }
-        let reason = format!("gave up {pending} devices: the deadline of {limit} s has passed");
+        let reason = format!("gave up {}: the deadline of {limit} s has passed", counted(pending, "device"));
         let extra = [("started_at", json!(self.deployment.started_at)), ("deadline_s", json!(limit))];
         self.decision(Act::GiveUp, reason, &extra)
     }
@@ -162,18 +164,20 @@ impl Situation<'_> {
             Strategy::Canary { soak_s: Some(soak), .. } => match self.deployment.soak_until {
                 None => {
                     let until = after(self.now, soak.into());
-                    let reason = format!("{begun} canaries have finished; it expands at {until} if they stay well");
+                    let finished = by_count(begun, "canary has", "canaries have");
+                    let reason = format!("{begun} {finished} finished; it expands at {until} if all stays well");
                     self.decision(Act::Soak { until }, reason, &[("soak_s", json!(soak))])
                 }
                 Some(until) if until <= self.now => {
-                    let reason = format!("expanded to all {devices} devices: the canaries stayed well for {soak} s");
+                    let reason = format!("expanded to {}: the canaries stayed well for {soak} s", all_of(devices));
                     self.decision(Act::Widen { allowed }, reason, &[("soak_until", json!(until))])
                 }
                 Some(_) => None,
             },
             Strategy::Manual | Strategy::Immediate | Strategy::Rolling { .. } => {
                 let upto = allowed.map_or(devices, |allowed| allowed.min(devices));
-                let reason = format!("next batch: {begun} have finished, {upto} of {devices} devices may begin");
+                let (have, devices) = (by_count(begun, "has", "have"), counted(devices, "device"));
+                let reason = format!("next batch: {begun} {have} finished, {upto} of {devices} may begin");
                 self.decision(Act::Widen { allowed }, reason, &[])
             }
         }

@@ -139,3 +139,25 @@ fn a_retry_begins_again_and_counts_again() {
     let nothing = retry(&mut canary(Status::InProgress), &tally(3, 0, 1), at(9)).unwrap_err();
     assert_eq!(nothing.code, "nothing_to_retry");
 }
+
+#[test]
+fn one_device_is_not_counted_as_several() {
+    let opened = || Deployment { allowed: Some(1), ..canary(Status::InProgress) };
+    let reason = |decided: Result<Decision, Refusal>| decided.unwrap().reason;
+    let (one, two) = (tally(0, 0, 1), tally(1, 0, 1));
+    let few = || Deployment { allowed: Some(0), ..opened() };
+    assert_eq!(reason(expand(&mut opened(), None, &one, at(9))), "expanded by an operator: its device may begin");
+    assert_eq!(reason(expand(&mut opened(), None, &two, at(9))), "expanded by an operator: all 2 devices may begin");
+    let part = "expanded by an operator: 1 of 1 device may begin";
+    assert_eq!(reason(expand(&mut few(), Some(50), &one, at(9))), part);
+    let refusal = expand(&mut opened(), Some(50), &one, at(9)).unwrap_err();
+    assert_eq!(refusal.message, "1 of 1 device may begin already; name a greater percentage");
+    assert_eq!(reason(cancel(&mut opened(), &one, at(9))), "cancelled by an operator: 0 of 1 device had it");
+    assert_eq!(reason(cancel(&mut opened(), &two, at(9))), "cancelled by an operator: 1 of 2 devices had it");
+    let halted = |failed| reason(resume(&mut canary(Status::Halted), &tally(0, failed, 1), at(9)));
+    assert_eq!(halted(1), "resumed by an operator: 1 failure is forgiven");
+    assert_eq!(halted(2), "resumed by an operator: 2 failures are forgiven");
+    let again = |failed| reason(retry(&mut canary(Status::Failed), &tally(0, failed, 0), at(9)));
+    assert_eq!(again(1), "tried again by an operator on 1 device");
+    assert_eq!(again(2), "tried again by an operator on 2 devices");
+}

@@ -2,6 +2,7 @@
 //! which pieces lie there: it survives whatever ends, and any server of the same store goes on with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use belay_protocol::Sha256;
@@ -26,12 +27,12 @@ pub struct Assembly {
 }
 
 /// Why it is not put together.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum NotAssembled {
     /// These pieces are not there.
     Missing(Vec<Sha256>),
     /// The artifact is not taken.
-    Refused(ArtifactError),
+    Refused(Arc<ArtifactError>),
     /// Anything else.
     Failed(ServiceError),
 }
@@ -44,18 +45,18 @@ type Marks = BTreeMap<Sha256, i64>;
 
 impl Service {
     /// Puts an artifact together from its pieces, which go once it is kept. Refused with what is missing, it keeps what
-    /// is there for another day. The same twice at once does no harm.
+    /// is there for another day. It goes on where the client leaves, for it may take long: who asks again while it goes
+    /// on waits for the same answer, and later finds it done.
     pub async fn assemble_artifact(&self, assembly: Assembly) -> Result<Stored, NotAssembled> {
         if assembly.size > assembly.limit {
             return Err(ArtifactError::TooLarge { limit: assembly.limit }.into());
         }
         let service = self.clone();
-        // Goes on where the client leaves, for it may take long: who asks again finds it done.
-        let done = tokio::spawn(async move { service.assemble(&assembly).await });
-        match done.await {
-            Ok(done) => done,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        let work = move |assembly: Arc<Assembly>| {
+            let service = service.clone();
+            async move { service.assemble(&assembly).await }
+        };
+        self.assemblies.answer(assembly, work).await
     }
 
     async fn assemble(&self, assembly: &Assembly) -> Result<Stored, NotAssembled> {
@@ -223,7 +224,7 @@ fn other_size(what: &str, size: u64) -> ServiceError {
 
 impl From<ArtifactError> for NotAssembled {
     fn from(error: ArtifactError) -> Self {
-        Self::Refused(error)
+        Self::Refused(Arc::new(error))
     }
 }
 
@@ -244,3 +245,6 @@ const ASKED_AT_ONCE: usize = 16;
 
 /// How many pieces one transaction writes down.
 const MARKED_AT_ONCE: usize = 100;
+
+#[cfg(test)]
+mod tests;

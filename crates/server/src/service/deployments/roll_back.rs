@@ -9,7 +9,7 @@ use sqlx::AnyConnection;
 
 use super::make::new_id;
 use super::{anew, cancel, missing};
-use crate::domain::{AssignmentStatus, Demands, Deployment, Device, Forgiven};
+use crate::domain::{AssignmentStatus, Demands, Deployment, Device, Forgiven, counted};
 use crate::service::engine::Moment;
 use crate::service::{Actor, Kind, Service, ServiceError, membership};
 use crate::store::{StoreError, assignments, audit, channels, deployments, devices};
@@ -66,7 +66,7 @@ async fn roll_back_all(
     let parts: Vec<_> = done.chain(at_work).collect();
     deployments::insert(connection, &back).await?;
     assignments::insert(connection, &parts).await?;
-    let detail = format!("{number} devices, by the deployment {}", back.id);
+    let detail = format!("{}, by the deployment {}", counted(number as u64, "device"), back.id);
     audit::write(connection, moment.now, actor, "deployment.roll_back", id.as_str(), &detail).await?;
     Ok(Ok(back.id))
 }

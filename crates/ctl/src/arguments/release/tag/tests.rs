@@ -11,7 +11,7 @@ const USUAL: [&str; 3] = [
 ];
 
 #[test]
-fn a_tag_names_a_release_by_the_first_rule_that_it_fits() {
+fn a_tag_names_a_release_by_the_rule_that_it_fits() {
     for (tag, name) in [
         ("rtsp-recorder-2.33.07-stable", "RTSP-Recorder/232/2.33.07"),
         ("rtsp-recorder-2.33.07-beta", "RTSP-Recorder/beta/2.33.07"),
@@ -20,8 +20,22 @@ fn a_tag_names_a_release_by_the_first_rule_that_it_fits() {
     ] {
         assert_eq!(named(tag, &rules(&USUAL)).unwrap().to_string(), name);
     }
-    let both = rules(&["*-stable=Any/232", "jupiter-*-stable=Jupiter/other"]);
-    assert_eq!(named("jupiter-1.0-stable", &both).unwrap().to_string(), "Any/232/jupiter-1.0");
+}
+
+#[test]
+fn a_tag_that_fits_rules_which_disagree_is_refused_in_any_order() {
+    let recorder = ["rtsp-recorder-v*=RTSP-Recorder/232", "rtsp-recorder-*-beta=RTSP-Recorder/beta"];
+    for both in [recorder, [recorder[1], recorder[0]]] {
+        let refusal = named("rtsp-recorder-v2.33.08-beta", &rules(&both)).unwrap_err();
+        assert!(recorder.iter().all(|rule| refusal.contains(rule)), "{refusal}");
+        assert_eq!(named("rtsp-recorder-v2.33.08", &rules(&both)).unwrap().to_string(), "RTSP-Recorder/232/2.33.08");
+    }
+    let refusal = named("jupiter-1.0-stable", &rules(&["*-stable=Any/232", "jupiter-*-stable=Jupiter/other"]));
+    assert!(refusal.unwrap_err().contains("different things"));
+    // Twice the same is no question.
+    let again = rules(&["jupiter-*=Jupiter/other", "jupiter*=Jupiter/other", "jupiter-*=Jupiter/other"]);
+    assert!(named("jupiter-1.0", &again[..1]).is_ok() && named("jupiter-1.0", &again).is_err());
+    assert!(named("jupiter-1.0", &[again[0].clone(), again[2].clone()]).is_ok());
 }
 
 #[test]

@@ -64,3 +64,10 @@ fn the_words_of_a_script_reach_it_as_they_are() {
     assert!(line.ends_with(r"' 'belay-enrol' 'never' '--device-type' 'it'\''s'"), "{line}");
     assert!(install(Sudo::Auto).ends_with("' 'belay-enrol' 'auto'"));
 }
+
+#[test]
+fn what_a_device_says_moves_no_terminal_and_forges_no_row() {
+    let refusal = r#"{"error": "x", "message": "no\u001b]0;title\u0007\n10.0.0.9  enrolled\u009b2J"}"#;
+    let reason = enrolled(&said(2, refusal, ""), &server()).reason.unwrap();
+    assert_eq!(reason, "no]0;title 10.0.0.9  enrolled2J");
+}

@@ -48,15 +48,18 @@ fn one_address_with_two_ports_is_two_devices() {
 #[test]
 fn the_list_to_try_again_is_a_table_with_a_reason() {
     let read = table("IP;Hostname\n10.0.0.1;a\n10.0.0.2;b\n");
-    let written = read.written(&[(&read.rows[1], "it said; no")]).unwrap();
+    let written = read.again(&[(&read.rows[1], "it said; no")]).unwrap();
     assert_eq!(written, "IP;Hostname;reason\n10.0.0.2;b;\"it said; no\"\n");
     let again = table(&written);
     assert_eq!(again.rows[0].host, "10.0.0.2");
-    assert_eq!(again.written(&[(&again.rows[0], "still no")]).unwrap(), "IP;Hostname;reason\n10.0.0.2;b;still no\n");
+    assert_eq!(again.again(&[(&again.rows[0], "still no")]).unwrap(), "IP;Hostname;reason\n10.0.0.2;b;still no\n");
 }
 
 #[test]
-fn the_list_to_try_again_lies_beside_the_table() {
-    assert_eq!(retry_path(Path::new("site/devices.csv")), Path::new("site/devices.retry.csv"));
-    assert_eq!(retry_path(Path::new("devices.retry.csv")), Path::new("devices.retry.csv"));
+fn what_a_machine_said_is_no_formula_in_the_list() {
+    let read = table("ip\n10.0.0.1\n");
+    assert!(!read.is_list());
+    let written = read.again(&[(&read.rows[0], "=HYPERLINK(\"http://x\")")]).unwrap();
+    assert_eq!(written, "ip,reason\n10.0.0.1,\"'=HYPERLINK(\"\"http://x\"\")\"\n");
+    assert!(table(&written).is_list());
 }

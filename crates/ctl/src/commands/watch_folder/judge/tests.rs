@@ -59,6 +59,16 @@ fn what_is_remembered_decides_what_is_done() {
 }
 
 #[test]
+fn only_the_content_of_a_file_makes_it_wait_for_a_change() {
+    let (path, source) = (|| "a.tar.gz".into(), || std::io::Error::from_raw_os_error(5));
+    assert!(waits_for_change(&CtlError::Damaged("cut off".to_owned())));
+    assert!(waits_for_change(&CtlError::Usage("is empty".to_owned())));
+    assert!(!waits_for_change(&CtlError::File { path: path(), source: source() }));
+    assert!(!waits_for_change(&CtlError::Write { path: path(), source: source() }));
+    assert!(!waits_for_change(&CtlError::Key { path: path(), problem: "wrong password".to_owned() }));
+}
+
+#[test]
 fn only_what_is_wrong_with_the_release_itself_is_final() {
     let refused = |code: &str, field: Option<&str>| {
         let field = field.map(str::to_owned);

@@ -27,6 +27,12 @@ fn a_closure_that_answers_every_line_is_fixed_for_all() {
 }
 
 #[test]
+fn one_package_is_not_counted_as_several() {
+    let decision = decided(&["demo-app"], Some(closure(&["demo-app=2.0"])));
+    assert_eq!(decision.reason, "fixed to the versions of 1 package that dev resolved");
+}
+
+#[test]
 fn anything_else_leaves_the_versions_open_and_says_why() {
     for (told, why) in [
         (None, "no versions reported"),

@@ -62,6 +62,13 @@ fn it_does_not_end_while_anything_is_left() {
 }
 
 #[test]
+fn one_device_is_given_up_as_one() {
+    let world = World::new(Strategy::Immediate, waiting(1)).policy(|policy| policy.deadline_s = 1_000);
+    let given_up = world.at(1_000).candidates(&["a"]).only();
+    assert_eq!(given_up.reason, "gave up 1 device: the deadline of 1000 s has passed");
+}
+
+#[test]
 fn at_the_deadline_what_never_ended_is_given_up() {
     for left in [waiting(7), Tally { deferred: 7, ..waiting(0) }, Tally { retrying: 7, ..waiting(0) }] {
         let world = || World::new(Strategy::Immediate, left).policy(|policy| policy.deadline_s = 1_000);

@@ -27,6 +27,18 @@ fn with_a_start_time_every_strategy_starts_then_and_no_sooner() {
 }
 
 #[test]
+fn one_device_comes_first_as_one() {
+    let reason = |devices| {
+        let mut world = pending(CANARY).policy(|policy| policy.start_at = Some(at(0)));
+        world.tally = Tally { waiting: devices, ..Tally::default() };
+        world.only().reason
+    };
+    assert_eq!(reason(1), "started: 1 of 1 device comes first");
+    assert_eq!(reason(5), "started: 1 of 5 devices comes first");
+    assert_eq!(reason(20), "started: 2 of 20 devices come first");
+}
+
+#[test]
 fn the_start_opens_the_first_wave_of_those_that_need_it() {
     for (strategy, allowed, reason) in [
         (Strategy::Immediate, None, "started: all 40 devices may begin"),

@@ -28,7 +28,10 @@ fn a_good_canary_without_soak_waits_for_an_operator() {
 #[test]
 fn a_good_canary_soaks_and_then_expands_to_all() {
     let mut world = World::new(SOAKED, ended(1, 0, 9)).allowed(1).candidates(&["a"]);
-    assert_eq!(world.only().act, Act::Soak { until: at(700) });
+    let soak = world.only();
+    assert_eq!(soak.act, Act::Soak { until: at(700) });
+    let expected = format!("1 canary has finished; it expands at {} if all stays well", at(700));
+    assert_eq!(soak.reason, expected);
     world.apply();
     assert!(world.words().is_empty(), "it soaks once");
     world.now = at(699);
@@ -55,6 +58,18 @@ fn a_canary_is_not_done_while_one_is_tried_again() {
     {
         assert!(World::new(SOAKED, unfinished).allowed(2).words().is_empty(), "{unfinished:?}");
     }
+}
+
+#[test]
+fn several_canaries_soak_as_several() {
+    let soak = World::new(SOAKED, ended(2, 0, 18)).allowed(2).candidates(&["a"]).only();
+    assert_eq!(soak.reason, format!("2 canaries have finished; it expands at {} if all stays well", at(700)));
+}
+
+#[test]
+fn a_batch_of_one_has_finished_as_one() {
+    let next = World::new(ROLLING, ended(1, 0, 4)).allowed(1).candidates(&["a"]).only();
+    assert_eq!(next.reason, "next batch: 1 has finished, 5 of 5 devices may begin");
 }
 
 #[test]

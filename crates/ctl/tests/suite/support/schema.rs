@@ -1,23 +1,43 @@
 //! The schema of all answers, and whether an answer fits it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::OnceLock;
 
+use belay_testkit::command::{command, output};
+use clap::CommandFactory;
 use serde_json::{Value, json};
 
-use super::complete::command_in;
-use super::transcript::split;
+use super::Ran;
 
 /// Asserts that an answer is as the schema says of that command, or as it says of a refusal where the command was not
 /// carried out. Nothing may be in an answer that the schema does not know.
 #[track_caller]
-pub(super) fn assert_fits(words: &str, answer: &Value, code: Option<i32>) {
-    let words = split(words);
-    let command = command_in(&words);
+pub(super) fn assert_fits(words: &[String], answer: &Value, code: Option<i32>) {
+    let command = command_in(words);
     let refused = answer.get("error").is_some() && answer.get("message").is_some();
     assert!(!(refused && code == Some(0)), "{words:?} is refused and exits with 0: {answer:#}");
     let name = if refused { "refusal".to_owned() } else { command.join("-") };
-    let problems = problems(&strict(belayctl::schema()), &name, answer);
+    let problems = problems(strict_schema(), &name, answer);
     assert!(problems.is_empty(), "{words:?} answers\n{answer:#}\nwhich is not as {name} in the schema:\n{problems:#?}");
+}
+
+/// The command that these words are, such as `release publish`.
+pub(crate) fn command_in(words: &[String]) -> Vec<String> {
+    let mut command = belayctl::Arguments::command();
+    let mut found = Vec::new();
+    for word in words {
+        let Some(next) = command.find_subcommand(word).cloned() else { continue };
+        found.push(next.get_name().to_owned());
+        command = next;
+    }
+    found
+}
+
+/// Made once: many tests ask.
+fn strict_schema() -> &'static Value {
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    SCHEMA.get_or_init(|| strict(belayctl::schema()))
 }
 
 /// What is wrong with an answer.
@@ -81,14 +101,30 @@ fn close(value: &mut Value, is_part: bool) {
 
 #[test]
 fn what_the_schema_does_not_know_is_found() {
-    let schema = strict(belayctl::schema());
+    let schema = strict_schema();
     let refusal = json!({"error": "usage", "message": "it is wrong"});
-    assert_eq!(problems(&schema, "refusal", &refusal), [""; 0]);
+    assert_eq!(problems(schema, "refusal", &refusal), [""; 0]);
     for wrong in
         [json!({"error": "usage"}), json!({"error": 1, "message": ""}), json!({"error": "", "message": "", "x": 1})]
     {
-        assert_eq!(problems(&schema, "refusal", &wrong).len(), 1, "{wrong}");
+        assert_eq!(problems(schema, "refusal", &wrong).len(), 1, "{wrong}");
     }
+}
+
+#[test]
+fn an_answer_is_held_against_the_schema_of_the_command_that_gave_it() {
+    let gave = |words: &[&str], answer: Value, code: i32| {
+        let ran = Ran { code: Some(code), ..Ran::of(words, output(&mut command(Path::new("/bin/true")))) };
+        let ran = Ran { stdout: answer.to_string(), ..ran };
+        std::panic::catch_unwind(move || ran.json()).is_ok()
+    };
+    let gone = json!({"deleted": 7});
+    assert!(gave(&["--json", "channel", "delete", "debian/stable"], gone.clone(), 0));
+    assert!(!gave(&["channel", "list", "--json"], gone.clone(), 0), "it is no list");
+    assert!(!gave(&[], gone, 0), "nobody knows what it answers");
+    let refusal = json!({"error": "usage", "message": "it is wrong"});
+    assert!(gave(&["channel", "list", "--json"], refusal.clone(), 1));
+    assert!(!gave(&["channel", "list", "--json"], refusal, 0), "it says that all went well");
 }
 
 #[test]
