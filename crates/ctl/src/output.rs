@@ -121,12 +121,17 @@ pub fn failed(error: &CtlError, format: Format) -> Exit {
         Format::Text | Format::Csv => {
             let _ = writeln!(stderr().lock(), "belayctl: {}", printable(&error.to_string()));
         }
-        Format::Json => say_json(&match error {
-            CtlError::Refused(said) | CtlError::Broken(said) | CtlError::Away { said: Some(said), .. } => said.clone(),
-            other => ApiError { error: other.code().to_owned(), message: other.to_string(), field: None },
-        }),
+        Format::Json => say_json(&refusal(error)),
     }
     error.exit()
+}
+
+/// In the server's words where it has said why.
+fn refusal(error: &CtlError) -> ApiError {
+    if let CtlError::Refused(said) | CtlError::Broken(said) | CtlError::Away { said: Some(said), .. } = error {
+        return said.clone();
+    }
+    ApiError { error: error.code().to_owned(), message: error.to_string(), field: None }
 }
 
 #[cfg(test)]

@@ -19,11 +19,11 @@ pub(crate) use channel::DeletedChannel;
 pub(crate) use deployment::{DeletedDeployment, Full};
 pub(crate) use device::DeletedDevice;
 pub(crate) use enrol::{EnrolResult, EnrolledDevice};
-pub(crate) use token::Revoked;
 pub(crate) use key::{KeyPair, SignatureFile, SignatureGood};
 pub(crate) use login::{Forgotten, LoggedIn, ProfileView};
 pub(crate) use publish::{DryRun, Published, Standing, Written};
 pub(crate) use release::Verified;
+pub(crate) use token::Revoked;
 pub(crate) use watch_folder::{Became, Watched, WatchedFile};
 
 use belay_protocol::admin::{FleetSummary, Page, WhoAmI};
@@ -64,7 +64,9 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CtlError> {
         Command::Channel(verb) => channel::run(&client()?, output, verb).await?,
         Command::Token(verb) => token::run(&client()?, output, verb).await?,
         Command::EnrolmentToken(verb) => token::enrolment(&client()?, output, verb).await?,
-        Command::Enrol(verb) => return enrol::run(connection, &profile::target(connection, output)?, output, verb).await,
+        Command::Enrol(verb) => {
+            return enrol::run(connection, &profile::target(connection, output)?, output, verb).await;
+        }
     }
     Ok(Exit::Done)
 }

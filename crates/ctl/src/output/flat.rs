@@ -6,10 +6,7 @@ use serde_json::Value;
 /// within a field get its name before theirs: `profile.facts.hostname`; lists within are JSON. Texts come from devices and
 /// people, so none of them is a formula where a spreadsheet opens it, or moves a terminal.
 pub(super) fn csv(answer: &Value) -> String {
-    let things: &[Value] = match answer {
-        Value::Array(things) => things,
-        one => std::slice::from_ref(one),
-    };
+    let things = answer.as_array().map_or(std::slice::from_ref(answer), Vec::as_slice);
     let rows: Vec<Vec<(String, String)>> = things.iter().map(fields).collect();
     let mut names: Vec<&str> = Vec::new();
     for (name, _) in rows.iter().flatten() {

@@ -8,9 +8,9 @@ pub(crate) mod enrol;
 pub(crate) mod lan;
 pub(crate) mod profile;
 pub(crate) mod release;
-pub(crate) mod watch_folder;
 pub(crate) mod report;
 pub(crate) mod watch;
+pub(crate) mod watch_folder;
 
 use belay_terminal::{Cell, Page, header, one_line};
 

@@ -15,7 +15,6 @@ use belay_settings::{Layer, Program};
 pub use overrides::Overrides;
 pub use settings::Settings;
 
-
 /// Reads the settings from `path`, else from the file that `BELAY_SERVER_CONFIG` names, else from
 /// /etc/belay/server.toml, which need not exist; with settings from the command line on top.
 pub fn load(path: Option<&Path>, flags: Overrides) -> Result<Settings, ConfigError> {

@@ -68,6 +68,7 @@ fn read(stream: &mut TcpStream) -> String {
 }
 
 fn announced(head: &str) -> usize {
-    let lengths = head.lines().filter_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    lengths.last().unwrap_or(0)
+    let mut lengths =
+        head.lines().filter_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    lengths.next().unwrap_or(0)
 }

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 fn update() -> Order {
-    Order::Update { name: "list.txt".to_owned(), list: PackageList::from_lines(["demo-app"].into_iter()).unwrap() }
+    Order::Update { name: "list.txt".to_owned(), list: PackageList::from_lines(["demo-app"]).unwrap() }
 }
 
 fn job(id: u64, state: JobState) -> Job {

@@ -8,7 +8,7 @@ const LIST: &str = "ip,reason\n10.0.0.1,it was away\n";
 
 fn file(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
     let path = folder.path().join(name);
-    fs::write(&path, text).unwrap();
+    crate::files::replace(&path, text, 0o644).unwrap();
     path
 }
 
