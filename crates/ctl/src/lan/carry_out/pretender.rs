@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -23,24 +24,34 @@ pub(super) struct Pretender {
 
 impl Pretender {
     /// Starts it. It goes with the test's process.
-    pub(super) fn start(mut answer: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
+    pub(super) fn start(answer: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let got = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&got);
+        let (log, answer, gone) = (Arc::clone(&got), Arc::new(Mutex::new(answer)), Arc::new(AtomicBool::new(false)));
         thread::spawn(move || {
             while let Ok((mut stream, _)) = listener.accept() {
-                let request = read(&mut stream);
-                log.lock().unwrap().push(request.clone());
-                let (status, server, body) = match answer(&request) {
-                    Reply::Agent(status, body) => (status, "Server: belay-agent\r\n", body),
-                    Reply::Flask(body) => (200, "", body),
-                    Reply::Vanish => return,
-                };
-                let length = body.len();
-                let head =
-                    format!("HTTP/1.1 {status} X\r\n{server}Content-Length: {length}\r\nConnection: close\r\n\r\n");
-                let _ = stream.write_all(format!("{head}{body}").as_bytes());
+                if gone.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (log, answer, gone) = (Arc::clone(&log), Arc::clone(&answer), Arc::clone(&gone));
+                // A connection that says nothing yet must not hold up the others.
+                thread::spawn(move || {
+                    let request = read(&mut stream);
+                    log.lock().unwrap().push(request.clone());
+                    let reply = answer.lock().unwrap()(&request);
+                    let (status, server, body) = match reply {
+                        Reply::Agent(status, body) => (status, "Server: belay-agent\r\n", body),
+                        Reply::Flask(body) => (200, "", body),
+                        Reply::Vanish => {
+                            gone.store(true, Ordering::SeqCst);
+                            while TcpStream::connect(address).is_ok() {}
+                            return;
+                        }
+                    };
+                    let head = format!("HTTP/1.1 {status} X\r\n{server}Content-Length: {}\r\n", body.len());
+                    let _ = stream.write_all(format!("{head}Connection: close\r\n\r\n{body}").as_bytes());
+                });
             }
         });
         Self { address, got }
