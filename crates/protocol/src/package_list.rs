@@ -123,8 +123,9 @@ impl PackageList {
 impl FromStr for PackageList {
     type Err = ListError;
 
+    /// A text as a file holds it: editors on other systems begin it with a mark of their own.
     fn from_str(text: &str) -> Result<Self, ListError> {
-        Self::from_lines(text.lines())
+        Self::from_lines(text.strip_prefix('\u{feff}').unwrap_or(text).lines())
     }
 }
 

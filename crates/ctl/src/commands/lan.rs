@@ -129,8 +129,7 @@ fn read_list(what: &[String]) -> Result<(String, PackageList), CtlError> {
             ("list.txt".to_owned(), packages.join("\n"))
         }
     };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let list = PackageList::from_lines(text.lines()).map_err(|error| CtlError::Usage(format!("{name}: {error}")))?;
+    let list: PackageList = text.parse().map_err(|error| CtlError::Usage(format!("{name}: {error}")))?;
     let base = Path::new(&name).file_name().map_or_else(|| name.clone(), |base| base.to_string_lossy().into_owned());
     Ok((base, list))
 }

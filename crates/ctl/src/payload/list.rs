@@ -27,7 +27,7 @@ fn parse(bytes: &[u8], shown: &str) -> Result<Payload, CtlError> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return refuse(" is no folder, no .tar.gz, no .zip and no package list".to_owned());
     };
-    let list = match PackageList::from_lines(text.lines()) {
+    let list = match text.parse::<PackageList>() {
         Ok(list) if list.is_empty() => {
             return refuse(" names no package: write one per line, such as demo-app=1.2".to_owned());
         }

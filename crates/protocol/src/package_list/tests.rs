@@ -138,3 +138,11 @@ proptest! {
 fn list(text: &str) -> PackageList {
     text.parse().unwrap()
 }
+
+#[test]
+fn a_file_of_another_system_is_the_same_list() {
+    let list: PackageList = "\u{feff}demo-app\r\nother=1.0\r\n".parse().unwrap();
+    assert_eq!(list.specs().len(), 2);
+    let wrong = "demo-app\n\u{feff}other\n".parse::<PackageList>();
+    assert!(wrong.is_err(), "{wrong:?}");
+}

@@ -1,9 +1,10 @@
 //! A server whose disk is full: a small file system of the test's own.
 
+use std::io::{ErrorKind, Write};
 use std::os::unix::process::CommandExt;
 
 use belay_testkit::command::{command, ordinary_user, succeed};
-use belay_testkit::ownership::{base_dir, hand_over, temp_dir_in, write};
+use belay_testkit::ownership::{base_dir, hand_over, temp_dir_in};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::super::support::{Fleet, skipped};
@@ -72,11 +73,17 @@ impl Disk {
         self.folder.path()
     }
 
-    /// Leaves no room but for a little.
+    /// Leaves no room but for a little. What is under way may still take some meanwhile.
     fn fill(&self, filler: &std::path::Path) {
-        let free = nix::sys::statvfs::statvfs(self.path()).unwrap();
-        let bytes = free.blocks_available() * free.fragment_size();
-        write(filler, vec![0; usize::try_from(bytes.saturating_sub(MIB / 2)).unwrap()]);
+        let mut file = std::fs::File::create(filler).unwrap();
+        loop {
+            let there = nix::sys::statvfs::statvfs(self.path()).unwrap();
+            let room = (there.blocks_available() * there.fragment_size()).saturating_sub(MIB / 2).min(MIB);
+            let written = file.write_all(&vec![0; usize::try_from(room).unwrap()]);
+            if room == 0 || written.is_err_and(|error| error.kind() == ErrorKind::StorageFull) {
+                break;
+            }
+        }
     }
 
     /// How many files artifacts take.
